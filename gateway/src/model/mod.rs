@@ -1,0 +1,26 @@
+//! Pure types: what travels on the wire and what the log is made of. No I/O,
+//! no async, no clock. The JSON Schemas and the TypeScript of the web client
+//! are generated from here.
+
+mod conversation;
+mod event;
+mod frame;
+mod ids;
+pub mod limits;
+mod message;
+mod rest;
+pub mod text;
+mod time;
+mod user;
+
+pub use conversation::{Conversation, ConversationKind, Participant, ReadMark, Role};
+pub use event::{LogChange, LogEntry};
+pub use frame::*;
+pub use ids::{
+    ClientId, ClientMessageId, ConversationId, DeviceId, EventId, Principal, Seq, UserId,
+};
+pub use message::{Change, Message, MessageKind, SystemEvent};
+pub use rest::*;
+pub use text::InvalidField;
+pub use time::Timestamp;
+pub use user::{Device, PresenceStatus, User};
