@@ -37,7 +37,9 @@ impl TypeVisitor for Declarations<'_> {
             return;
         }
         let mut text = String::new();
-        for line in T::docs().into_iter().flat_map(|d| d.lines().map(str::to_owned).collect::<Vec<_>>()) {
+        for line in
+            T::docs().into_iter().flat_map(|d| d.lines().map(str::to_owned).collect::<Vec<_>>())
+        {
             text += line.trim_end();
             text += "\n";
         }
@@ -54,9 +56,24 @@ fn wire_types_of_the_web_client_match_the_gateway() {
     let mut all = Declarations { config: &config, found: BTreeMap::new() };
     macro_rules! roots { ($($name:ty),* $(,)?) => { $(all.visit::<$name>();)* } }
     roots!(
-        ClientFrame, ServerFrame, Cursors, SendAck, CreateConversation, PatchConversation,
-        PatchMembership, AddParticipants, PatchParticipant, PostMessage, PatchMessage, PostRead,
-        model::Page<User>, History, SyncRequest, SyncResponse, Device, Participant,
+        ClientFrame,
+        ServerFrame,
+        Cursors,
+        SendAck,
+        CreateConversation,
+        PatchConversation,
+        PatchMembership,
+        AddParticipants,
+        PatchParticipant,
+        PostMessage,
+        PatchMessage,
+        PostRead,
+        model::Page<User>,
+        History,
+        SyncRequest,
+        SyncResponse,
+        Device,
+        Participant,
     );
     let body: Vec<_> = all.found.into_values().collect();
     let text = format!(

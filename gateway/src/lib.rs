@@ -1,5 +1,9 @@
+pub mod bus;
+pub mod cache;
 pub mod chat;
 pub mod clock;
+pub mod hub;
+pub mod metrics;
 pub mod model;
 pub mod problem;
 pub mod store;
