@@ -106,14 +106,18 @@ impl Mailbox {
         });
     }
 
-    pub(super) fn behind(&self, id: ConversationId) {
+    pub fn behind(&self, id: ConversationId) {
         self.note(|waiting| {
             waiting.behind.insert(id);
         });
     }
 
-    pub(super) fn changed(&self) {
+    pub fn changed(&self) {
         self.note(|waiting| waiting.changed = true);
+    }
+
+    pub fn presence_stale(&self) {
+        self.note(|waiting| waiting.presence_stale = true);
     }
 
     pub(super) fn beat(&self) {
