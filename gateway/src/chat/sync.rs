@@ -107,9 +107,7 @@ impl Chat {
         let range = self.inner.store.log_range(id, position, Some(reader), limit).await?;
         match range {
             LogRange::Fork { .. } => Ok(SyncConversation::reset(view)),
-            LogRange::Gone { .. } => {
-                Ok(SyncConversation::without_events(id, SyncStatus::Gone))
-            }
+            LogRange::Gone { .. } => Ok(SyncConversation::without_events(id, SyncStatus::Gone)),
             LogRange::Entries { entries, head } => {
                 *room -= entries.len().min(*room);
                 let reached = entries.last().map_or(position.seq, |entry| entry.seq);

@@ -208,9 +208,8 @@ impl Hub {
         let registry = &self.inner.registry;
         registry.wheel.add(&mailbox);
         let user = principal.user;
-        let mut shard = registry.users.shard(&user);
-        shard.entry(user).or_default().own.insert(mailbox.id, mailbox.clone());
-        drop(shard);
+        let listener = (mailbox.id, mailbox.clone());
+        registry.users.shard(&user).entry(user).or_default().own.extend([listener]);
         let registered = Registered { hub: self.clone(), mailbox };
         self.inner.bus.subscribe(&[Topic::User(user)]).await;
         registered

@@ -7,10 +7,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use axum::extract::ws::Message;
-use futures_util::{
-    Sink, Stream, StreamExt,
-    stream::FuturesUnordered,
-};
+use futures_util::{Sink, Stream, StreamExt, stream::FuturesUnordered};
 use tokio::time::{Instant, timeout};
 
 use super::{
@@ -115,7 +112,10 @@ async fn authenticate<S: Socket>(
         Ok(verified) => check_share(state, &verified).map(|()| verified),
         Err(problem) => Err(problem),
     };
-    let answer = commands::answer(id, verified.as_ref().map(|_| Ack::Done(Empty {})).map_err(Problem::clone));
+    let answer = commands::answer(
+        id,
+        verified.as_ref().map(|_| Ack::Done(Empty {})).map_err(Problem::clone),
+    );
     outlet.frame(&answer).await?;
     outlet.flush().await?;
     verified.map_err(|problem| match problem.code {
@@ -156,7 +156,9 @@ fn ended(last: Option<Result<Message, axum::Error>>) -> Cause {
         None => Cause::Lost,
         Some(Err(error)) => match error.into_inner().downcast_ref::<Error>() {
             Some(Error::Capacity(_)) => Cause::TooBig,
-            Some(Error::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => Cause::Lost,
+            Some(Error::Protocol(
+                tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
+            )) => Cause::Lost,
             Some(Error::Protocol(_) | Error::Utf8(_)) => Cause::Protocol,
             _ => Cause::Lost,
         },
@@ -175,7 +177,12 @@ async fn close<S: Socket>(outlet: &mut Outlet<S>, cause: Cause) -> Cause {
 }
 
 impl<S: Socket> Connection<S> {
-    fn new(outlet: Outlet<S>, registered: Registered, verified: Verified, state: SocketState) -> Self {
+    fn new(
+        outlet: Outlet<S>,
+        registered: Registered,
+        verified: Verified,
+        state: SocketState,
+    ) -> Self {
         let now = Instant::now();
         let allowance = f64::from(state.settings.frame_burst);
         Self {
@@ -295,7 +302,7 @@ impl<S: Socket> Connection<S> {
     /// A store that does not answer is no reason to end the connection: what
     /// could not be told now is looked at again.
     async fn or_later(
-        &self,
+        &mut self,
         told: Result<(), Cause>,
         again: impl FnOnce(&Mailbox),
     ) -> Result<(), Cause> {
@@ -326,7 +333,7 @@ impl<S: Socket> Connection<S> {
         self.outlet.frame(&ServerFrame::Heartbeat { payload: Empty {} }).await
     }
 
-    async fn renew_lease(&self) {
+    async fn renew_lease(&mut self) {
         let valid_for = self.state.settings.idle_timeout;
         self.state.chat.lease(self.who(), self.lease(), self.status, valid_for).await;
     }

@@ -3,10 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{
-    model::*,
-    problem::Problem,
-};
+use crate::{model::*, problem::Problem};
 
 /// A frame that was understood, or whose payload was not but which can be
 /// answered.
@@ -114,9 +111,17 @@ mod tests {
     fn what_is_no_frame_ends_the_connection() {
         let nested = format!(r#"{{"type":"ping","payload":{}"#, "[".repeat(100_000));
         for text in [
-            "", "{", "[]", "1", r#"{"id":1}"#, r#"{"type":"nonsense"}"#, r#"{"type":1}"#,
-            r#"{"type":"ping"} x"#, r#"{"type":"ping","seq":1}"#,
-            r#"{"type":"ping","type":"hello"}"#, &nested,
+            "",
+            "{",
+            "[]",
+            "1",
+            r#"{"id":1}"#,
+            r#"{"type":"nonsense"}"#,
+            r#"{"type":1}"#,
+            r#"{"type":"ping"} x"#,
+            r#"{"type":"ping","seq":1}"#,
+            r#"{"type":"ping","type":"hello"}"#,
+            &nested,
         ] {
             assert!(decode(text).is_err(), "{}", &text[..text.len().min(40)]);
         }

@@ -57,9 +57,7 @@ impl<S: Sink<Message> + Unpin> Outlet<S> {
     }
 }
 
-fn written<T, E>(
-    outcome: Result<Result<T, E>, tokio::time::error::Elapsed>,
-) -> Result<(), Cause> {
+fn written<T, E>(outcome: Result<Result<T, E>, tokio::time::error::Elapsed>) -> Result<(), Cause> {
     match outcome {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(_)) => Err(Cause::Lost),

@@ -3,11 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::{
-    hub::Joined,
-    model::*,
-    store::Reader,
-};
+use crate::{hub::Joined, model::*, store::Reader};
 
 /// Where one connection stands in one conversation.
 pub(super) struct Place {

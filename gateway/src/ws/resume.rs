@@ -32,7 +32,7 @@ impl<S: Socket> Connection<S> {
         let mut joined: HashMap<_, _> = joined.into_iter().map(|j| (j.id(), j)).collect();
         // Only now the snapshot: a removal that it does not show comes later
         // than its `last_seq`, to a place that listens.
-        let mut views = chat.all_views(user).await.map_err(|p| self.failed(&p))?;
+        let mut views = chat.all_views(user).await.map_err(|p| failed(&p))?;
         let before = views.len();
         views.retain(|view| joined.contains_key(&view.id));
         // Joined in between: added like any other, after `live`.
@@ -186,8 +186,9 @@ impl<S: Socket> Connection<S> {
         let user = self.who().user;
         loop {
             let Some(place) = self.places.get(&id) else { return Ok(()) };
-            let pulled = self.state.chat.hub().pull(&place.joined, place.cursor, place.reader(user));
-            match pulled.await.map_err(|error| self.failed(&error.into()))? {
+            let pulled =
+                self.state.chat.hub().pull(&place.joined, place.cursor, place.reader(user));
+            match pulled.await.map_err(|error| failed(&error.into()))? {
                 Pulled::Entries { entries, complete } => {
                     for entry in &entries {
                         if self.places.get(&id).is_some_and(|p| p.step(entry) == Step::Next) {
@@ -221,14 +222,14 @@ impl<S: Socket> Connection<S> {
                 self.places.remove(&id);
                 self.tell_removed(id, None).await
             }
-            Err(problem) => Err(self.failed(&problem)),
+            Err(problem) => Err(failed(&problem)),
         }
     }
 
     /// The account as it is now; an end of the session ends the connection.
-    pub(super) async fn account(&self) -> Result<UserState, Cause> {
+    pub(super) async fn account(&mut self) -> Result<UserState, Cause> {
         let who = self.who();
-        let state = self.state.chat.user_state(who.user).await.map_err(|p| self.failed(&p))?;
+        let state = self.state.chat.user_state(who.user).await.map_err(|p| failed(&p))?;
         state
             .filter(|state| {
                 !state.disabled
@@ -281,7 +282,7 @@ impl<S: Socket> Connection<S> {
         match self.state.chat.own_mark_signal(self.who().user, id).await {
             Ok(signal) => self.tell_signal(Topic::User(self.who().user), &signal).await,
             Err(problem) if problem.code == Code::NotFound => Ok(()), // left just now
-            Err(problem) => Err(self.failed(&problem)),
+            Err(problem) => Err(failed(&problem)),
         }
     }
 
@@ -292,7 +293,7 @@ impl<S: Socket> Connection<S> {
         let chat = self.state.chat.clone();
         let joined = chat.hub().join(&ids, &self.registered.mailbox).await;
         let mut joined: HashMap<_, _> = joined.into_iter().map(|j| (j.id(), j)).collect();
-        let views = chat.views(user, &Select::These(ids)).await.map_err(|p| self.failed(&p))?;
+        let views = chat.views(user, &Select::These(ids)).await.map_err(|p| failed(&p))?;
         let partners_before = self.partners().count();
         for view in views {
             let (id, before_first) = (view.id, view.joined_seq - 1);
@@ -317,8 +318,7 @@ impl<S: Socket> Connection<S> {
     /// Watches direct partners and whoever was asked for, and tells how each
     /// of them is now.
     pub(super) async fn tell_presence(&mut self) -> Result<(), Cause> {
-        let wanted: HashSet<_> =
-            self.partners().chain(self.watch_list.iter().copied()).collect();
+        let wanted: HashSet<_> = self.partners().chain(self.watch_list.iter().copied()).collect();
         self.watched.retain(|user, _| wanted.contains(user));
         let new: Vec<_> =
             wanted.iter().copied().filter(|user| !self.watched.contains_key(user)).collect();
@@ -326,19 +326,19 @@ impl<S: Socket> Connection<S> {
         let guards = hub.watch(&new, &self.registered.mailbox).await;
         self.watched.extend(new.into_iter().zip(guards));
         let wanted: Vec<_> = wanted.into_iter().collect();
-        let presences = self.state.chat.presences(&wanted).await.map_err(|p| self.failed(&p))?;
+        let presences = self.state.chat.presences(&wanted).await.map_err(|p| failed(&p))?;
         for payload in presences {
             self.outlet.frame(&ServerFrame::PresenceUpdated { payload }).await?;
         }
         Ok(())
     }
+}
 
-    /// Without the store there is nothing sound to tell: the client comes
-    /// back and resumes, rather than being served a guess.
-    fn failed(&self, problem: &Problem) -> Cause {
-        tracing::warn!(%problem, "connection cannot be served just now");
-        Cause::Overloaded
-    }
+/// Without the store there is nothing sound to tell: better to come back and
+/// resume than to be served a guess.
+fn failed(problem: &Problem) -> Cause {
+    tracing::warn!(%problem, "a connection cannot be served just now");
+    Cause::Overloaded
 }
 
 fn current(account: &UserState) -> impl Iterator<Item = &Membership> {
