@@ -1,5 +1,11 @@
 pub mod chat;
 pub mod clock;
+pub mod config;
+pub mod metrics;
 pub mod model;
 pub mod problem;
+pub mod server;
+pub mod shutdown;
 pub mod store;
+pub mod telemetry;
+pub mod version;
