@@ -1,6 +1,9 @@
+pub mod bus;
+pub mod cache;
 pub mod chat;
 pub mod clock;
 pub mod config;
+pub mod hub;
 pub mod metrics;
 pub mod model;
 pub mod problem;
