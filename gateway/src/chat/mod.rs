@@ -18,8 +18,6 @@ pub use sync::{Start, start_of};
 
 use std::{future::Future, sync::Arc};
 
-use tokio_util::task::TaskTracker;
-
 use crate::{
     cache::Cache,
     clock::Clock,
@@ -27,6 +25,7 @@ use crate::{
     metrics::Metrics,
     model::*,
     problem::{Code, Problem},
+    shutdown::Shutdown,
     store::{Store, Written},
 };
 
@@ -42,7 +41,7 @@ struct Inner {
     cache: Cache,
     hub: Hub,
     clock: Clock,
-    tasks: TaskTracker,
+    shutdown: Shutdown,
     writer: writer::Writer,
     notices: reads::Notices,
 }
@@ -54,11 +53,11 @@ impl Chat {
         hub: Hub,
         clock: Clock,
         metrics: Metrics,
-        tasks: TaskTracker,
+        shutdown: Shutdown,
     ) -> Self {
-        let writer = writer::Writer::start(&store, &hub, &metrics, &tasks);
+        let writer = writer::Writer::start(&store, &hub, &metrics, &shutdown);
         let notices = reads::Notices::default();
-        Self { inner: Arc::new(Inner { store, cache, hub, clock, tasks, writer, notices }) }
+        Self { inner: Arc::new(Inner { store, cache, hub, clock, shutdown, writer, notices }) }
     }
 
     pub fn hub(&self) -> &Hub {
@@ -69,8 +68,8 @@ impl Chat {
         &self.inner.clock
     }
 
-    pub fn tasks(&self) -> &TaskTracker {
-        &self.inner.tasks
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.inner.shutdown
     }
 
     /// Runs what writes in a task of its own: a client that disconnects must
@@ -79,7 +78,7 @@ impl Chat {
         &self,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.inner.tasks.spawn(work).await.unwrap_or_else(|error| {
+        self.inner.shutdown.spawn(work).await.unwrap_or_else(|error| {
             tracing::error!(%error, "an operation ended abnormally");
             Err(Problem::new(Code::Internal, "The operation failed; its outcome is unknown."))
         })

@@ -9,13 +9,13 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
-use tokio_util::task::TaskTracker;
 
 use crate::{
     hub::Hub,
     metrics::Metrics,
     model::*,
     problem::{Code, Problem},
+    shutdown::Shutdown,
     store::{Appended, NewMessage, Store},
 };
 
@@ -52,11 +52,12 @@ impl Queued {
 }
 
 impl Writer {
-    pub(super) fn start(store: &Store, hub: &Hub, metrics: &Metrics, tasks: &TaskTracker) -> Self {
+    pub(super) fn start(store: &Store, hub: &Hub, metrics: &Metrics, shutdown: &Shutdown) -> Self {
         let writers = if store.is_postgres() { POSTGRES_WRITERS } else { 1 };
         let start = |_| {
             let (queue, jobs) = mpsc::channel(QUEUE);
-            tasks.spawn(write(jobs, store.clone(), hub.clone(), metrics.clone()));
+            let (store, hub, metrics) = (store.clone(), hub.clone(), metrics.clone());
+            shutdown.supervise("writer", write(jobs, store, hub, metrics, shutdown.clone()));
             queue
         };
         Self { queues: (0..writers).map(start).collect() }
@@ -74,9 +75,21 @@ impl Writer {
     }
 }
 
-async fn write(mut jobs: mpsc::Receiver<Job>, store: Store, hub: Hub, metrics: Metrics) {
+/// Writes until the replica is killed; what was queued by then is still written.
+async fn write(
+    mut jobs: mpsc::Receiver<Job>,
+    store: Store,
+    hub: Hub,
+    metrics: Metrics,
+    shutdown: Shutdown,
+) {
     let mut batch = Vec::with_capacity(BATCH);
-    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        tokio::select! {
+            biased;
+            taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { return },
+            () = shutdown.killed() => return,
+        }
         let (messages, outcomes): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|job| (job.message, job.outcome)).unzip();
         let begun = Instant::now();

@@ -204,7 +204,7 @@ impl Hub {
     /// Returns once everything told about the user from now on arrives in the
     /// mailbox.
     pub async fn register(&self, principal: Principal) -> Registered {
-        let mailbox = Mailbox::new(principal);
+        let mailbox = Mailbox::new(principal, self.inner.origin);
         let registry = &self.inner.registry;
         registry.wheel.add(&mailbox);
         let user = principal.user;

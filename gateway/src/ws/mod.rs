@@ -29,7 +29,6 @@ pub struct SocketSettings {
     pub stalled_timeout: Duration,
     /// How long a socket outlives its access token.
     pub token_grace: Duration,
-    pub max_connections: usize,
     pub max_connections_per_user: usize,
     /// Frames per second a client may send on average, and at once.
     pub frame_rate: u32,
@@ -47,7 +46,6 @@ impl Default for SocketSettings {
             idle_timeout: Duration::from_secs(60),
             stalled_timeout: Duration::from_secs(15),
             token_grace: Duration::from_secs(60),
-            max_connections: 20_000,
             max_connections_per_user: 50,
             frame_rate: 50,
             frame_burst: 200,

@@ -92,13 +92,13 @@ impl<S: Socket> Connection<S> {
     /// behind, or it does not concern this connection.
     pub(super) async fn tell(&mut self, item: Item) -> Result<Option<ConversationId>, Cause> {
         match item {
-            Item::Entry { entry, accepted_at } => {
+            Item::Entry { entry, accepted_at, remote } => {
                 let id = entry.conversation_id;
                 match self.places.get(&id).map(|place| place.step(&entry)) {
                     Some(Step::Next) => {
                         self.tell_entry(&entry).await?;
                         let took = self.state.chat.clock().now().since(accepted_at);
-                        self.state.metrics.delivered(took);
+                        self.state.metrics.delivered(remote, took);
                     }
                     Some(Step::Behind) => return Ok(Some(id)),
                     Some(Step::Known) | None => {}

@@ -3,14 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Router,
+    Extension, Router,
     extract::{Query, State, WebSocketUpgrade, rejection::QueryRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::get,
 };
 use serde::Deserialize;
-use tokio_util::sync::CancellationToken;
 
 use super::{SocketSettings, connection};
 use crate::{
@@ -20,6 +19,7 @@ use crate::{
     metrics::Metrics,
     model::limits,
     problem::{Code, Problem},
+    server::Place,
 };
 
 /// What every socket shares; cheap to clone.
@@ -30,8 +30,6 @@ pub struct SocketState {
     pub metrics: Metrics,
     pub settings: Arc<SocketSettings>,
     pub allowed_origins: AllowedOrigins,
-    /// No new sockets once this is cancelled.
-    pub drain: CancellationToken,
 }
 
 /// Bytes tungstenite reads at once; its default of 128 KiB would be held, and
@@ -57,6 +55,7 @@ async fn upgrade(
     State(state): State<SocketState>,
     parameters: Result<Query<Parameters>, QueryRejection>,
     headers: HeaderMap,
+    place: Option<Extension<Place>>,
     upgrade: Result<WebSocketUpgrade, axum::extract::ws::rejection::WebSocketUpgradeRejection>,
 ) -> Response {
     let admitted = admit(&state, parameters, &headers).await;
@@ -65,7 +64,7 @@ async fn upgrade(
     let verified = match admitted {
         Ok(verified) => verified,
         Err(problem) => {
-            state.metrics.handshake_refused(problem.code.code());
+            state.metrics.auth_failed(problem.code.code());
             return problem.into_response();
         }
     };
@@ -73,7 +72,7 @@ async fn upgrade(
         let detail = "This path speaks WebSocket (RFC 6455, version 13) only.";
         return Problem::invalid(detail).into_response();
     };
-    let alive = state.chat.tasks().token();
+    let shutdown = state.chat.shutdown().clone();
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
@@ -82,8 +81,10 @@ async fn upgrade(
         .max_frame_size(limits::FRAME_BYTES)
         .max_message_size(limits::FRAME_BYTES)
         .on_upgrade(async move |socket| {
-            connection::serve(socket, verified, state).await;
-            drop(alive);
+            // A drain waits for sockets to end; the place under the cap is
+            // given back with this one.
+            shutdown.track(connection::serve(socket, verified, state)).await;
+            drop(place);
         })
 }
 
@@ -95,13 +96,9 @@ async fn admit(
     let Query(parameters) =
         parameters.map_err(|_| Problem::invalid("The only query parameter is `token`."))?;
     origin::check(headers, &state.allowed_origins)?;
-    if state.drain.is_cancelled() {
+    if state.chat.shutdown().is_draining() {
         let detail = "This replica is going away; connect again.";
         return Err(Problem::new(Code::Draining, detail).after(Duration::from_secs(1)));
-    }
-    if state.chat.hub().connections() >= state.settings.max_connections {
-        let detail = "This replica has as many connections as it may; connect again.";
-        return Err(Problem::new(Code::Overloaded, detail).after(Duration::from_secs(2)));
     }
     let bearer = headers
         .get(header::AUTHORIZATION)
