@@ -2,12 +2,12 @@
 //! watch. A registration is a guard: dropping it unregisters, and the last one
 //! removes the topic.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    Hub,
+    Cause, Hub,
     mailbox::{ConnectionId, Ending, Mailbox},
     ring::{Offer, Ring},
     wheel::Wheel,
@@ -16,6 +16,8 @@ use crate::model::*;
 
 /// Locks are short, but there are many conversations.
 const SHARDS: usize = 64;
+/// What a client sent away is asked to wait before it connects again.
+const RECONNECT_AFTER_MS: u64 = 200;
 
 #[derive(Default)]
 pub(super) struct Registry {
@@ -256,11 +258,18 @@ impl Hub {
         self.inner.registry.connections_of(user)
     }
 
-    /// Ends local connections, each with its own share of `over`.
-    pub fn end_all(&self, ending: impl Fn(usize, usize) -> Ending) {
+    /// Ends every local connection, evenly over `window`: each is a client
+    /// that another replica has to take in.
+    pub async fn send_away(&self, window: Duration) {
         let all = self.inner.registry.wheel.all();
-        for (index, mailbox) in all.iter().enumerate() {
-            mailbox.end(ending(index, all.len()));
+        let pause = window.checked_div(u32::try_from(all.len()).unwrap_or(u32::MAX));
+        for mailbox in all {
+            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
+            tokio::time::sleep(pause.unwrap_or_default()).await;
+        }
+        // Those that were just opening when it began.
+        for mailbox in self.inner.registry.wheel.all() {
+            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
         }
     }
 }
