@@ -9,6 +9,7 @@ mod ids;
 pub mod limits;
 mod message;
 mod rest;
+mod secret;
 pub mod text;
 mod time;
 mod user;
@@ -21,6 +22,7 @@ pub use ids::{
 };
 pub use message::{Change, Message, MessageKind, SystemEvent};
 pub use rest::*;
+pub use secret::Secret;
 pub use text::InvalidField;
 pub use time::Timestamp;
 pub use user::{Device, PresenceStatus, User};

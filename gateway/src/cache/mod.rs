@@ -1,0 +1,3 @@
+//! What may be lost: it makes answers quicker or guesses slower, never truer.
+
+pub mod limits;
