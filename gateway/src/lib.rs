@@ -1,8 +1,11 @@
 pub mod auth;
+pub mod bus;
 pub mod cache;
 pub mod chat;
 pub mod clock;
 pub mod http;
+pub mod hub;
+pub mod metrics;
 pub mod model;
 pub mod problem;
 pub mod store;

@@ -14,7 +14,6 @@ macro_rules! ids {
             Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
             utoipa::ToSchema, ts_rs::TS,
         )]
-        #[serde(transparent)]
         #[ts(type = "string")]
         pub struct $name(pub Uuid);
 

@@ -3,6 +3,7 @@
 //! are generated from here.
 
 mod conversation;
+mod envelope;
 mod event;
 mod frame;
 mod ids;
@@ -15,6 +16,7 @@ mod time;
 mod user;
 
 pub use conversation::{Conversation, ConversationKind, Participant, ReadMark, Role};
+pub use envelope::{Encoded, Entry, Envelope, Event, Signal, Topic};
 pub use event::{LogChange, LogEntry};
 pub use frame::*;
 pub use ids::{

@@ -5,6 +5,7 @@ mod types;
 
 pub use types::*;
 
+pub use crate::model::Topic;
 use crate::model::*;
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

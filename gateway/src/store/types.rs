@@ -291,13 +291,6 @@ pub enum Around {
 
 // ---- the feed -------------------------------------------------------------
 
-/// What a writing transaction touched, as it stands in `doorbells`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Topic {
-    Conversation(ConversationId),
-    User(UserId),
-}
-
 /// Where a replica stands in the feed; opaque to everyone but the store.
 /// Compared against the server's identity at every poll.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,97 @@
+//! The bus within one process. Lossless unless an end stops reading, and then
+//! it says so.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use tokio::sync::mpsc;
+
+use super::{Arrival, INBOX};
+use crate::model::{Envelope, Topic};
+
+/// One end; [`LocalBus::sibling`] makes another on the same channels.
+#[derive(Clone)]
+pub struct LocalBus {
+    end: Arc<End>,
+    channels: Arc<Mutex<Channels>>,
+}
+
+#[derive(Default)]
+struct Channels {
+    ends: Vec<Arc<End>>,
+    listeners: HashMap<Topic, HashSet<usize>>,
+}
+
+struct End {
+    index: usize,
+    inbox: mpsc::Sender<Arrival>,
+    /// Something did not fit: tell it before anything else.
+    missed: AtomicBool,
+}
+
+impl LocalBus {
+    pub fn new() -> (Self, mpsc::Receiver<Arrival>) {
+        Self::attach(Arc::default())
+    }
+
+    pub fn sibling(&self) -> (Self, mpsc::Receiver<Arrival>) {
+        Self::attach(self.channels.clone())
+    }
+
+    fn attach(channels: Arc<Mutex<Channels>>) -> (Self, mpsc::Receiver<Arrival>) {
+        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let end = {
+            let mut all = channels.lock();
+            let index = all.ends.len();
+            let end = Arc::new(End { index, inbox, missed: AtomicBool::new(false) });
+            all.ends.push(end.clone());
+            end
+        };
+        (Self { end, channels }, arrivals)
+    }
+
+    pub(super) fn subscribe(&self, topics: &[Topic]) {
+        let mut channels = self.channels.lock();
+        for topic in topics {
+            channels.listeners.entry(*topic).or_default().insert(self.end.index);
+        }
+    }
+
+    pub(super) fn unsubscribe(&self, topics: &[Topic]) {
+        let mut channels = self.channels.lock();
+        for topic in topics {
+            let Some(listeners) = channels.listeners.get_mut(topic) else { continue };
+            listeners.remove(&self.end.index);
+            if listeners.is_empty() {
+                channels.listeners.remove(topic);
+            }
+        }
+    }
+
+    pub(super) fn publish(&self, envelopes: &[Envelope]) {
+        let channels = self.channels.lock();
+        for envelope in envelopes {
+            let listeners = channels.listeners.get(&envelope.topic).into_iter().flatten();
+            for index in listeners.filter(|index| **index != self.end.index) {
+                channels.ends[*index].offer(envelope);
+            }
+        }
+    }
+}
+
+impl End {
+    fn offer(&self, envelope: &Envelope) {
+        if self.missed.load(Ordering::Relaxed) && self.inbox.try_send(Arrival::Gap).is_ok() {
+            self.missed.store(false, Ordering::Relaxed);
+        }
+        if self.inbox.try_send(Arrival::Envelope(envelope.clone())).is_err() {
+            self.missed.store(true, Ordering::Relaxed);
+        }
+    }
+}

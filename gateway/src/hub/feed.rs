@@ -1,0 +1,106 @@
+//! The feed makes loss impossible: once a second this replica learns from the
+//! store itself what has changed, whether or not anybody rang. Every fault of
+//! delivery is thereby "the doorbell did not ring", and heals here.
+
+use std::{collections::HashSet, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Hub;
+use crate::{
+    model::{ConversationId, Topic},
+    store::FeedPosition,
+};
+
+/// Conversations compared in one query.
+const COMPARED_AT_ONCE: usize = 500;
+/// Doorbells older than this were heard by every replica that lives.
+const KEEP_DOORBELLS: Duration = Duration::from_secs(10 * 60);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
+
+impl Hub {
+    /// Polls until `stop`. A failed poll loses nothing: the position stays.
+    pub async fn follow_feed(self, interval: Duration, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(interval);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut pruned = tokio::time::Instant::now();
+        let mut position = None;
+        let mut failing = false;
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            match self.poll(position.as_ref()).await {
+                Ok(next) => {
+                    position = Some(next);
+                    if std::mem::take(&mut failing) {
+                        tracing::info!("the feed is being followed again");
+                    }
+                }
+                Err(error) if !failing => {
+                    failing = true;
+                    tracing::error!(%error, "the feed cannot be followed; delivery may be late");
+                }
+                Err(_) => {}
+            }
+            if pruned.elapsed() >= PRUNE_EVERY {
+                pruned = tokio::time::Instant::now();
+                if let Err(error) = self.inner.store.prune_feed(KEEP_DOORBELLS).await {
+                    tracing::warn!(%error, "old doorbells not pruned");
+                }
+            }
+        }
+    }
+
+    async fn poll(&self, from: Option<&FeedPosition>) -> crate::store::Result<FeedPosition> {
+        let page = self.inner.store.poll_feed(from).await?;
+        match page.topics {
+            Some(topics) => self.compare(topics).await?,
+            // The first position needs no comparison: nothing is held yet that
+            // was not read after it.
+            None if from.is_none() => {}
+            None => self.compare_all().await?,
+        }
+        Ok(page.next)
+    }
+
+    /// After a gap on the bus: at once, whatever the feed says.
+    pub(super) async fn compare_everything(&self) {
+        self.inner.metrics.bus_gap();
+        if let Err(error) = self.compare_all().await {
+            tracing::warn!(%error, "comparison after a gap failed; the feed goes on");
+        }
+    }
+
+    async fn compare_all(&self) -> crate::store::Result<()> {
+        let registry = &self.inner.registry;
+        let conversations = registry.held_conversations().into_iter().map(Topic::Conversation);
+        let users = registry.held_users().into_iter().map(Topic::User);
+        self.compare(conversations.chain(users).collect()).await
+    }
+
+    async fn compare(&self, topics: Vec<Topic>) -> crate::store::Result<()> {
+        let registry = &self.inner.registry;
+        let mut held: HashSet<ConversationId> = HashSet::new();
+        for topic in topics {
+            match topic {
+                Topic::User(user) => registry.user_changed(user),
+                Topic::Conversation(id) if registry.channel(id).is_some() => {
+                    held.insert(id);
+                }
+                Topic::Conversation(_) => {}
+            }
+        }
+        let held: Vec<_> = held.into_iter().collect();
+        for ids in held.chunks(COMPARED_AT_ONCE) {
+            for head in self.inner.store.heads(ids).await? {
+                let Some(channel) = registry.channel(head.conversation_id) else { continue };
+                if channel.compare(head.seq, head.event_id) {
+                    self.fill(channel);
+                }
+            }
+        }
+        Ok(())
+    }
+}

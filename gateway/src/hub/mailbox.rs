@@ -1,0 +1,131 @@
+//! Between the hub and one connection: a small bounded hand-over, never a
+//! backlog. *Nothing waits on a slow socket.* What does not fit becomes a note
+//! to look again: an entry of a log as "behind in this conversation", the rest
+//! as "account changed" or "presence stale".
+
+use std::{
+    collections::{HashSet, VecDeque},
+    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use crate::model::{ConversationId, Entry, Envelope, Event, Principal, Signal, Timestamp, Topic};
+
+use super::Cause;
+
+/// Items a connection may be behind before it is left to pull.
+const MAILBOX_ITEMS: usize = 256;
+
+/// Identifies a connection within its replica.
+pub type ConnectionId = u64;
+
+/// Handed over as it happened.
+#[derive(Clone, Debug)]
+pub enum Item {
+    Entry { entry: Arc<Entry>, accepted_at: Timestamp },
+    Signal { topic: Topic, signal: Arc<Signal> },
+}
+
+/// Everything a connection has to look at; taken in one go.
+#[derive(Default)]
+pub struct Taken {
+    pub items: VecDeque<Item>,
+    /// Conversations whose log has more than was handed over.
+    pub behind: HashSet<ConversationId>,
+    /// Account or memberships may have changed.
+    pub changed: bool,
+    /// Presence of watched users may have been dropped.
+    pub presence_stale: bool,
+    /// Time for a heartbeat.
+    pub beat: bool,
+    pub ending: Option<Ending>,
+}
+
+/// The replica wants this connection to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ending {
+    pub cause: Cause,
+    /// Told with `reconnect` beforehand, where there is a beforehand.
+    pub after_ms: Option<u64>,
+}
+
+pub struct Mailbox {
+    pub id: ConnectionId,
+    pub principal: Principal,
+    waiting: Mutex<Taken>,
+    wake: Notify,
+}
+
+static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
+
+impl Mailbox {
+    pub(super) fn new(principal: Principal) -> Arc<Self> {
+        Arc::new(Self {
+            id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
+            principal,
+            waiting: Mutex::default(),
+            wake: Notify::new(),
+        })
+    }
+
+    /// Ready as soon as there is something to take.
+    pub async fn ready(&self) {
+        self.wake.notified().await;
+    }
+
+    pub fn take(&self) -> Taken {
+        std::mem::take(&mut *self.waiting.lock())
+    }
+
+    pub(super) fn push(&self, envelope: &Envelope) {
+        self.note(|waiting| match &envelope.event {
+            Event::Entry(entry) => {
+                let id = entry.conversation_id;
+                if waiting.behind.contains(&id) {
+                    return;
+                }
+                if waiting.items.len() >= MAILBOX_ITEMS {
+                    waiting.behind.insert(id);
+                    return;
+                }
+                let accepted_at = envelope.accepted_at;
+                waiting.items.push_back(Item::Entry { entry: entry.clone(), accepted_at });
+            }
+            Event::Signal(signal) if matches!(**signal, Signal::Changed) => waiting.changed = true,
+            Event::Signal(signal) if waiting.items.len() < MAILBOX_ITEMS => {
+                let (topic, signal) = (envelope.topic, signal.clone());
+                waiting.items.push_back(Item::Signal { topic, signal });
+            }
+            Event::Signal(signal) => match **signal {
+                Signal::Typing { .. } | Signal::Read { .. } => {}
+                Signal::Presence { .. } => waiting.presence_stale = true,
+                _ => waiting.changed = true,
+            },
+        });
+    }
+
+    pub(super) fn behind(&self, id: ConversationId) {
+        self.note(|waiting| {
+            waiting.behind.insert(id);
+        });
+    }
+
+    pub(super) fn changed(&self) {
+        self.note(|waiting| waiting.changed = true);
+    }
+
+    pub(super) fn beat(&self) {
+        self.note(|waiting| waiting.beat = true);
+    }
+
+    pub(super) fn end(&self, ending: Ending) {
+        self.note(|waiting| waiting.ending = waiting.ending.or(Some(ending)));
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Taken)) {
+        change(&mut self.waiting.lock());
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,181 @@
+//! Who listens here, and to what. One hub per replica: events come in once,
+//! from a commit on this replica, from the bus or from the store, and go to
+//! every local connection they concern.
+//!
+//! *Events of a conversation reach a mailbox in `seq` order without holes, or
+//! not at all.* What is missing is read from the store, once, whoever asks.
+
+mod cause;
+mod feed;
+mod mailbox;
+mod pull;
+mod registry;
+mod ring;
+mod wheel;
+
+pub use cause::Cause;
+pub use mailbox::{ConnectionId, Ending, Item, Mailbox, Taken};
+pub use pull::Pulled;
+pub use registry::{Joined, Registered, Watched};
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    bus::{Arrival, Bus},
+    clock::Clock,
+    metrics::Metrics,
+    model::*,
+    store::Store,
+};
+use registry::{Channel, Registry};
+use ring::Offer;
+
+/// Entries read at once when something is missing.
+const FILL_ENTRIES: i64 = 500;
+/// Pause after the store could not be read.
+const FILL_RETRY: Duration = Duration::from_millis(500);
+
+/// Handle to the hub; cheap to clone.
+#[derive(Clone)]
+pub struct Hub {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    store: Store,
+    bus: Bus,
+    clock: Clock,
+    metrics: Metrics,
+    tasks: TaskTracker,
+    /// Marks this replica's own envelopes.
+    origin: u64,
+}
+
+impl Hub {
+    pub fn new(store: Store, bus: Bus, clock: Clock, metrics: Metrics, tasks: TaskTracker) -> Self {
+        let origin = uuid::Uuid::now_v7().as_u64_pair().1;
+        let registry = Registry::default();
+        Self { inner: Arc::new(Inner { registry, store, bus, clock, metrics, tasks, origin }) }
+    }
+
+    /// Tells local connections first, then the other replicas. Never waits.
+    pub fn announce(&self, accepted_at: Timestamp, events: Vec<(Topic, Event)>) {
+        let origin = self.inner.origin;
+        let envelopes: Vec<_> = events
+            .into_iter()
+            .map(|(topic, event)| Envelope { topic, origin, accepted_at, event })
+            .collect();
+        for envelope in &envelopes {
+            self.deliver(envelope);
+        }
+        self.inner.bus.publish(envelopes);
+    }
+
+    /// [`announce`](Self::announce) for one signal, now.
+    pub fn signal(&self, topic: Topic, signal: Signal) {
+        let event = Event::Signal(Arc::new(signal));
+        self.announce(self.inner.clock.now(), vec![(topic, event)]);
+    }
+
+    /// Takes in what the other replicas tell, until `stop`.
+    pub async fn listen(self, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
+        loop {
+            let arrival = tokio::select! {
+                () = stop.cancelled() => return,
+                arrival = arrivals.recv() => arrival,
+            };
+            match arrival {
+                Some(Arrival::Envelope(envelope)) if envelope.origin == self.inner.origin => {}
+                Some(Arrival::Envelope(envelope)) => self.deliver(&envelope),
+                Some(Arrival::Gap) => self.compare_everything().await,
+                None => return,
+            }
+        }
+    }
+
+    fn deliver(&self, envelope: &Envelope) {
+        match envelope.topic {
+            Topic::User(user) => self.inner.registry.tell_user(user, envelope),
+            Topic::Conversation(id) => {
+                let Some(channel) = self.inner.registry.channel(id) else { return };
+                match &envelope.event {
+                    Event::Signal(signal) => channel.tell_others(signal, envelope),
+                    Event::Entry(_) => {
+                        if channel.offer(envelope) != Offer::Known && channel.lacks() {
+                            self.fill(channel);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads what is missing above the head, one reader per conversation at a
+    /// time. Goes on trying for as long as somebody listens.
+    fn fill(&self, channel: Arc<Channel>) {
+        if !channel.begin_filling() {
+            return;
+        }
+        let hub = self.clone();
+        self.inner.tasks.spawn(async move {
+            loop {
+                match hub.fill_once(&channel).await {
+                    Fill::Failed if channel.is_empty() => return channel.stop_filling(),
+                    Fill::Failed => tokio::time::sleep(FILL_RETRY).await,
+                    outcome if channel.end_filling(outcome == Fill::More) => {}
+                    _ => return,
+                }
+            }
+        });
+    }
+
+    async fn fill_once(&self, channel: &Channel) -> Fill {
+        use crate::store::LogRange;
+        let Some((seq, event_id)) = channel.head() else { return Fill::Done };
+        let position = Cursor { seq, event_id: Some(event_id) };
+        match self.inner.store.log_range(channel.id, position, None, FILL_ENTRIES).await {
+            Ok(LogRange::Entries { entries, head }) => {
+                self.inner.metrics.gap_filled("store", entries.len());
+                for entry in entries {
+                    let accepted_at = entry.message.created_at;
+                    channel.offer(&self.entry_envelope(accepted_at, Entry::encode(entry)));
+                }
+                match channel.head() {
+                    Some((reached, _)) if reached < head.seq => Fill::More,
+                    _ => Fill::Done,
+                }
+            }
+            Ok(LogRange::Fork { head }) => {
+                tracing::warn!(conversation = %channel.id, "the log forked; resetting its devices");
+                self.inner.metrics.fork();
+                channel.restart(head.seq, head.event_id);
+                Fill::Done
+            }
+            Ok(LogRange::Gone { .. }) => {
+                channel.all_behind();
+                Fill::Done
+            }
+            Err(error) => {
+                tracing::warn!(conversation = %channel.id, %error, "missing entries not read yet");
+                Fill::Failed
+            }
+        }
+    }
+
+    fn entry_envelope(&self, accepted_at: Timestamp, entry: Arc<Entry>) -> Envelope {
+        let topic = Topic::Conversation(entry.conversation_id);
+        Envelope { topic, origin: self.inner.origin, accepted_at, event: Event::Entry(entry) }
+    }
+}
+
+#[derive(PartialEq, Eq)]
+enum Fill {
+    Done,
+    /// The store has more than was read.
+    More,
+    Failed,
+}

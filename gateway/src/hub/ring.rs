@@ -1,0 +1,211 @@
+//! The top of one conversation's log as this replica knows it: the head, and
+//! the encoded entries right below it. Pure; the hub holds one per
+//! conversation with local sessions.
+//!
+//! *The ring is dense and ends at the head.* *The head is committed.*
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crate::model::{Cursor, Entry, EventId, Seq};
+
+/// Entries kept per conversation; a device further behind reads the store.
+const RING_ENTRIES: usize = 256;
+/// Encoded bytes kept per conversation.
+const RING_BYTES: usize = 256 * 1024;
+
+#[derive(Default)]
+pub(super) struct Ring {
+    head: Option<(Seq, EventId)>,
+    entries: VecDeque<Arc<Entry>>,
+    bytes: usize,
+    /// Highest seq heard of that is not in the ring.
+    hinted: Seq,
+}
+
+/// What became of an entry that was offered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Offer {
+    /// It extended the head: tell the sessions.
+    Extends,
+    /// Known already.
+    Known,
+    /// Something is missing below it, or the head is not known yet.
+    Ahead,
+    /// The log it belongs to is not the one held here: ask the store.
+    Contradicts,
+}
+
+impl Ring {
+    pub(super) fn head(&self) -> Option<(Seq, EventId)> {
+        self.head
+    }
+
+    /// Whether entries above the head were heard of.
+    pub(super) fn lacks(&self) -> bool {
+        self.head.is_some_and(|(seq, _)| self.hinted > seq)
+    }
+
+    pub(super) fn hint(&mut self, seq: Seq) {
+        self.hinted = self.hinted.max(seq);
+    }
+
+    pub(super) fn offer(&mut self, entry: &Arc<Entry>) -> Offer {
+        let Some((head, head_id)) = self.head else {
+            self.hint(entry.seq);
+            return Offer::Ahead;
+        };
+        if entry.seq <= head {
+            return match self.at(entry.seq) {
+                Some(held) if held != entry.event_id => Offer::Contradicts,
+                _ => Offer::Known,
+            };
+        }
+        if entry.seq > head + 1 {
+            self.hint(entry.seq);
+            return Offer::Ahead;
+        }
+        if entry.prev_event_id != Some(head_id) {
+            self.hint(entry.seq);
+            return Offer::Contradicts;
+        }
+        self.head = Some((entry.seq, entry.event_id));
+        self.bytes += entry.frame.bytes().len();
+        self.entries.push_back(entry.clone());
+        while self.entries.len() > RING_ENTRIES || self.bytes > RING_BYTES {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.bytes -= oldest.frame.bytes().len();
+        }
+        Offer::Extends
+    }
+
+    /// The store was seen to have this entry committed. Sets the head if none
+    /// is known; a head above it is left for the next read to judge.
+    pub(super) fn confirm(&mut self, seq: Seq, event_id: EventId) {
+        match self.head {
+            None => self.head = Some((seq, event_id)),
+            Some(_) => self.hint(seq),
+        }
+    }
+
+    /// The store had nothing more: what was hinted was no entry of this log.
+    pub(super) fn caught_up(&mut self) {
+        self.hinted = 0;
+    }
+
+    /// Starts again from another log.
+    pub(super) fn restart(&mut self, seq: Seq, event_id: EventId) {
+        *self = Self { head: Some((seq, event_id)), ..Self::default() };
+    }
+
+    /// The entries above a position, if the ring reaches down to it and is of
+    /// the same log.
+    pub(super) fn after(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
+        let (head, head_id) = self.head?;
+        if position.seq == head {
+            return (position.event_id == Some(head_id)).then(Vec::new);
+        }
+        let first = self.entries.front()?;
+        if position.seq > head || position.seq + 1 < first.seq {
+            return None;
+        }
+        let skip = usize::try_from(position.seq + 1 - first.seq).ok()?;
+        let next = self.entries.get(skip)?;
+        // A position before one's first entry has no id to compare.
+        if position.event_id.is_some() && next.prev_event_id != position.event_id {
+            return None;
+        }
+        Some(self.entries.iter().skip(skip).cloned().collect())
+    }
+
+    fn at(&self, seq: Seq) -> Option<EventId> {
+        let first = self.entries.front()?.seq;
+        let index = usize::try_from(seq - first).ok()?;
+        self.entries.get(index).map(|entry| entry.event_id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{ConversationId, Empty, Encoded, ServerFrame};
+
+    fn chain(length: Seq) -> Vec<Arc<Entry>> {
+        let conversation_id = ConversationId::new();
+        let mut prev_event_id = None;
+        (1..=length)
+            .map(|seq| {
+                let event_id = EventId::new();
+                let frame = Encoded::new(&ServerFrame::Heartbeat { payload: Empty {} });
+                let entry = Entry {
+                    conversation_id,
+                    seq,
+                    event_id,
+                    prev_event_id,
+                    subject_seq: seq,
+                    removed: None,
+                    frame,
+                };
+                prev_event_id = Some(event_id);
+                Arc::new(entry)
+            })
+            .collect()
+    }
+
+    fn started(log: &[Arc<Entry>]) -> Ring {
+        let mut ring = Ring::default();
+        ring.confirm(log[0].seq, log[0].event_id);
+        ring
+    }
+
+    fn cursor(entry: &Entry) -> Cursor {
+        Cursor { seq: entry.seq, event_id: Some(entry.event_id) }
+    }
+
+    #[test]
+    fn only_the_exact_next_entry_extends_the_head() {
+        let log = chain(5);
+        let mut ring = started(&log);
+        assert_eq!(ring.offer(&log[1]), Offer::Extends);
+        assert_eq!(ring.offer(&log[1]), Offer::Known);
+        assert_eq!(ring.offer(&log[3]), Offer::Ahead);
+        assert!(ring.lacks());
+        assert_eq!(ring.offer(&log[2]), Offer::Extends);
+        assert_eq!(ring.offer(&log[3]), Offer::Extends);
+        assert!(!ring.lacks());
+        assert_eq!(ring.head(), Some((4, log[3].event_id)));
+    }
+
+    #[test]
+    fn an_entry_of_another_log_contradicts() {
+        let (log, other) = (chain(4), chain(4));
+        let mut ring = started(&log);
+        assert_eq!(ring.offer(&log[1]), Offer::Extends);
+        assert_eq!(ring.offer(&other[1]), Offer::Contradicts);
+        assert_eq!(ring.offer(&other[2]), Offer::Contradicts);
+    }
+
+    #[test]
+    fn what_arrives_before_the_head_is_known_is_remembered_as_missing() {
+        let log = chain(3);
+        let mut ring = Ring::default();
+        assert_eq!(ring.offer(&log[2]), Offer::Ahead);
+        ring.confirm(2, log[1].event_id);
+        assert!(ring.lacks());
+    }
+
+    #[test]
+    fn reads_reach_down_to_the_ring_and_no_further() {
+        let log = chain(RING_ENTRIES as Seq + 10);
+        let mut ring = started(&log);
+        for entry in &log[1..] {
+            assert_eq!(ring.offer(entry), Offer::Extends);
+        }
+        let last = log.len() - 1;
+        assert_eq!(ring.after(cursor(&log[last])), Some(vec![]));
+        assert_eq!(ring.after(cursor(&log[last - 2])).unwrap().len(), 2);
+        assert_eq!(ring.after(cursor(&log[2])), None);
+        let other = chain(log.len() as Seq);
+        assert_eq!(ring.after(cursor(&other[last])), None);
+        assert_eq!(ring.after(cursor(&other[last - 2])), None);
+    }
+}

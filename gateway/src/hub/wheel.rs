@@ -1,0 +1,64 @@
+//! One timer for all connections: every tick one slot of them gets its
+//! heartbeat, so that none needs a timer of its own.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Hub,
+    mailbox::{ConnectionId, Mailbox},
+};
+
+const SLOTS: usize = 25;
+
+pub(super) struct Wheel {
+    slots: Vec<Mutex<HashMap<ConnectionId, Arc<Mailbox>>>>,
+}
+
+impl Default for Wheel {
+    fn default() -> Self {
+        Self { slots: (0..SLOTS).map(|_| Mutex::default()).collect() }
+    }
+}
+
+impl Wheel {
+    pub(super) fn add(&self, mailbox: &Arc<Mailbox>) {
+        self.slot(mailbox.id).lock().insert(mailbox.id, mailbox.clone());
+    }
+
+    pub(super) fn remove(&self, id: ConnectionId) {
+        self.slot(id).lock().remove(&id);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.slots.iter().map(|slot| slot.lock().len()).sum()
+    }
+
+    pub(super) fn all(&self) -> Vec<Arc<Mailbox>> {
+        self.slots.iter().flat_map(|s| s.lock().values().cloned().collect::<Vec<_>>()).collect()
+    }
+
+    fn beat(&self, slot: usize) {
+        self.slots[slot].lock().values().for_each(|mailbox| mailbox.beat());
+    }
+
+    fn slot(&self, id: ConnectionId) -> &Mutex<HashMap<ConnectionId, Arc<Mailbox>>> {
+        &self.slots[usize::try_from(id).unwrap_or_default() % SLOTS]
+    }
+}
+
+impl Hub {
+    /// Gives every connection a heartbeat per `interval`, until `stop`.
+    pub async fn beat(self, interval: Duration, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(interval / SLOTS as u32);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        for slot in (0..SLOTS).cycle() {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => self.inner.registry.wheel.beat(slot),
+            }
+        }
+    }
+}
