@@ -1,8 +1,10 @@
+pub mod auth;
 pub mod bus;
 pub mod cache;
 pub mod chat;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod model;

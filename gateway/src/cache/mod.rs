@@ -1,6 +1,7 @@
 //! What may be forgotten: unread counts with their evidence, presence leases.
 //! Losing all of it loses nothing that people said.
 
+pub mod limits;
 mod presence;
 mod unread;
 
