@@ -55,9 +55,11 @@ impl Ring {
             return Offer::Ahead;
         };
         if entry.seq <= head {
+            // One so old that it is not held any more is checked too: it may be
+            // of a log that has lost its end.
             return match self.at(entry.seq) {
-                Some(held) if held != entry.event_id => Offer::Contradicts,
-                _ => Offer::Known,
+                Some(held) if held == entry.event_id => Offer::Known,
+                _ => Offer::Contradicts,
             };
         }
         if entry.seq > head + 1 {
@@ -118,6 +120,11 @@ impl Ring {
     }
 
     fn at(&self, seq: Seq) -> Option<EventId> {
+        if let Some((head, event_id)) = self.head
+            && head == seq
+        {
+            return Some(event_id);
+        }
         let first = self.entries.front()?.seq;
         let index = usize::try_from(seq - first).ok()?;
         self.entries.get(index).map(|entry| entry.event_id)
