@@ -1,0 +1,141 @@
+//! Sockets: their lives, what goes over them, what they missed.
+
+use std::time::Duration;
+
+use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
+use tracing::{debug, error, info, warn};
+
+use super::{
+    Metrics,
+    book::{Book, Counters, SECONDS, label_set},
+};
+use crate::hub::Cause;
+
+label_set!(Closed { cause });
+label_set!(Failure { reason });
+label_set!(FrameType { r#type });
+label_set!(Resumed { result });
+label_set!(Filled { source });
+
+pub(super) struct Connections {
+    open: Gauge,
+    opened: Counter,
+    closed: Counters<Closed>,
+    refused: Counter,
+    handshake: Histogram,
+    auth_failures: Counters<Failure>,
+    frames_in: Counters<FrameType>,
+    frames_out: Counter,
+    bytes_in: Counter,
+    bytes_out: Counter,
+    queued: Gauge,
+    too_slow: Counter,
+    forks: Counter,
+    bus_gaps: Counter,
+    resumes: Counters<Resumed>,
+    gaps: Counters<Filled>,
+}
+
+impl Connections {
+    pub(super) fn new(book: &mut Book) -> Self {
+        Self {
+            open: book.gauge("connections", "Sockets that are open now."),
+            opened: book.counter("connections_opened", "Sockets that were opened."),
+            closed: book.counters("connections_closed", "Sockets that ended, by cause."),
+            refused: book.counter("connections_refused", "Connections turned away at the cap."),
+            handshake: book.histogram("handshake_seconds", SECONDS, "From the upgrade to `live`."),
+            auth_failures: book.counters("auth_failures", "Credentials refused, by reason."),
+            frames_in: book.counters("frames_received", "Frames from clients, by type."),
+            frames_out: book.counter("frames_sent", "Frames to clients."),
+            bytes_in: book.counter("bytes_received", "Bytes of frames from clients."),
+            bytes_out: book.counter("bytes_sent", "Bytes of frames to clients."),
+            queued: book.gauge("outbound_queued_bytes", "Bytes waiting for sockets to take them."),
+            too_slow: book
+                .counter("slow_consumer_closes", "Sockets closed because they took nothing."),
+            forks: book.counter("forks", "Logs found to be another than the one held here."),
+            bus_gaps: book.counter("bus_gaps", "Times the bus may have lost something."),
+            resumes: book.counters("resumes", "Cursors that clients came back with, by result."),
+            gaps: book.counters("gaps_filled", "Holes in delivery that were filled, by source."),
+        }
+    }
+}
+
+impl Metrics {
+    pub fn connection_opened(&self) {
+        let connections = &self.inner.connections;
+        connections.open.inc();
+        connections.opened.inc();
+        debug!("connection opened");
+    }
+
+    /// Each socket ends by exactly one cause.
+    pub fn connection_closed(&self, cause: Cause) {
+        let connections = &self.inner.connections;
+        connections.open.dec();
+        if cause == Cause::TooSlow {
+            connections.too_slow.inc();
+        }
+        let cause = cause.label();
+        connections.closed.get_or_create(&Closed { cause }).inc();
+        info!(cause, "connection closed");
+    }
+
+    /// At the cap, before anything was read.
+    pub fn connection_refused(&self) {
+        self.inner.connections.refused.inc();
+        debug!("connection refused at the cap");
+    }
+
+    /// From the upgrade to `live`.
+    pub fn went_live(&self, took: Duration) {
+        self.inner.connections.handshake.observe(took.as_secs_f64());
+    }
+
+    /// A login, a token or a ticket that was refused.
+    pub fn auth_failed(&self, reason: &'static str) {
+        self.inner.connections.auth_failures.get_or_create(&Failure { reason }).inc();
+        info!(reason, "authentication failed");
+    }
+
+    /// `kind` is a type of the contract, or `unknown`.
+    pub fn frame_in(&self, kind: &'static str, bytes: usize) {
+        let connections = &self.inner.connections;
+        connections.frames_in.get_or_create(&FrameType { r#type: kind }).inc();
+        connections.bytes_in.inc_by(bytes as u64);
+    }
+
+    /// Not by type: frames go out as bytes that were encoded once.
+    pub fn frame_out(&self, bytes: usize) {
+        let connections = &self.inner.connections;
+        connections.frames_out.inc();
+        connections.bytes_out.inc_by(bytes as u64);
+    }
+
+    /// Bytes that began (positive) or ceased (negative) to wait for a socket.
+    pub fn outbound_queued(&self, change: i64) {
+        self.inner.connections.queued.inc_by(change);
+    }
+
+    /// The log here was not the one held here: everybody in it is reset.
+    pub fn fork(&self) {
+        self.inner.connections.forks.inc();
+        error!("a log was found to be another than the one held here");
+    }
+
+    /// The bus may have lost something: the feed is asked at once.
+    pub fn bus_gap(&self) {
+        self.inner.connections.bus_gaps.inc();
+        warn!("the bus may have lost something");
+    }
+
+    /// One cursor of a `hello`: `replayed`, `up_to_date`, or a reset's reason.
+    pub fn resumed(&self, result: &'static str) {
+        self.inner.connections.resumes.get_or_create(&Resumed { result }).inc();
+    }
+
+    /// What should have come by itself was fetched: from the `ring` or the `store`.
+    pub fn gap_filled(&self, source: &'static str, entries: usize) {
+        self.inner.connections.gaps.get_or_create(&Filled { source }).inc();
+        debug!(source, entries, "gap filled");
+    }
+}
