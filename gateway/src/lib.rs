@@ -1,6 +1,8 @@
+pub mod app;
 pub mod bus;
 pub mod cache;
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod hub;
@@ -9,6 +11,7 @@ pub mod model;
 pub mod problem;
 pub mod server;
 pub mod shutdown;
+pub mod startup;
 pub mod store;
 pub mod telemetry;
 pub mod version;

@@ -57,7 +57,10 @@ pub(super) fn collect(sources: &Sources) -> Result<Figment, ConfigError> {
     let mut layers = vec![toml(catalogue::DEFAULTS, "the default")?];
     if let Some(path) = file {
         let text = std::fs::read_to_string(&path).map_err(|why| {
-            ConfigError::one(format!("The configuration file {} cannot be read: {why}.", path.display()))
+            ConfigError::one(format!(
+                "The configuration file {} cannot be read: {why}.",
+                path.display()
+            ))
         })?;
         layers.push(toml(&text, &path.display().to_string())?);
     }
@@ -113,7 +116,12 @@ fn toml(text: &str, origin: &str) -> Result<Vec<Entry>, ConfigError> {
 fn variables(all: Vec<(String, String)>, origin: impl Fn(&str) -> String) -> Vec<Entry> {
     let ours = |(name, value): (String, String)| {
         let key = name.strip_prefix("PARLEY_")?.to_lowercase();
-        (key != "config").then(|| Entry { key, value: value.into(), origin: origin(&name), written: name })
+        (key != "config").then(|| Entry {
+            key,
+            value: value.into(),
+            origin: origin(&name),
+            written: name,
+        })
     };
     all.into_iter().filter_map(ours).collect()
 }
@@ -188,7 +196,8 @@ fn unknown(entry: &Entry) -> String {
         .iter()
         .any(|end| entry.key.ends_with(end))
     {
-        sentence += " If Kubernetes made it for a Service, set enableServiceLinks: false in the pod.";
+        sentence +=
+            " If Kubernetes made it for a Service, set enableServiceLinks: false in the pod.";
     }
     sentence
 }

@@ -127,13 +127,19 @@ impl Config {
             Some(metadata) => metadata.name.to_string(),
             None => "the default".to_owned(),
         };
-        let mut origins: BTreeMap<_, _> =
-            catalogue::settings().iter().map(|setting| (setting.key, origin(setting.key))).collect();
+        let mut origins: BTreeMap<_, _> = catalogue::settings()
+            .iter()
+            .map(|setting| (setting.key, origin(setting.key)))
+            .collect();
         for (key, from) in config.derive() {
             origins.insert(key, from.to_owned());
         }
         let problems = check::problems(&config);
-        if problems.is_empty() { Ok(Loaded { config, origins }) } else { Err(ConfigError(problems)) }
+        if problems.is_empty() {
+            Ok(Loaded { config, origins })
+        } else {
+            Err(ConfigError(problems))
+        }
     }
 
     /// The defaults with everything in one folder and on ports the system

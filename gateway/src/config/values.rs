@@ -175,9 +175,8 @@ pub mod list {
             Written::Commas(text) => text.split(',').map(str::to_owned).collect(),
             Written::Array(items) => items,
         };
-        let parse = |item: &str| {
-            item.parse().map_err(|why| D::Error::custom(format!("`{item}`: {why}")))
-        };
+        let parse =
+            |item: &str| item.parse().map_err(|why| D::Error::custom(format!("`{item}`: {why}")));
         items.iter().map(|item| item.trim()).filter(|item| !item.is_empty()).map(parse).collect()
     }
 

@@ -31,7 +31,9 @@ impl Row {
 }
 
 /// Names of the labels of a set, for the table.
-pub(super) trait Labels: EncodeLabelSet + Clone + Eq + std::hash::Hash + Send + Sync + std::fmt::Debug + 'static {
+pub(super) trait Labels:
+    EncodeLabelSet + Clone + Eq + std::hash::Hash + Send + Sync + std::fmt::Debug + 'static
+{
     const NAMES: &'static [&'static str];
 }
 
@@ -89,7 +91,11 @@ impl Book {
         self.add(name, "counter", &[], about, Counter::default())
     }
 
-    pub(super) fn counters<L: Labels>(&mut self, name: &'static str, about: &'static str) -> Counters<L> {
+    pub(super) fn counters<L: Labels>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+    ) -> Counters<L> {
         self.add(name, "counter", L::NAMES, about, Counters::default())
     }
 
@@ -97,15 +103,29 @@ impl Book {
         self.add(name, "gauge", &[], about, Gauge::default())
     }
 
-    pub(super) fn gauges<L: Labels>(&mut self, name: &'static str, about: &'static str) -> Gauges<L> {
+    pub(super) fn gauges<L: Labels>(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+    ) -> Gauges<L> {
         self.add(name, "gauge", L::NAMES, about, Gauges::default())
     }
 
-    pub(super) fn histogram(&mut self, name: &'static str, buckets: Buckets, about: &'static str) -> Histogram {
+    pub(super) fn histogram(
+        &mut self,
+        name: &'static str,
+        buckets: Buckets,
+        about: &'static str,
+    ) -> Histogram {
         self.add(name, "histogram", &[], about, buckets.new_metric())
     }
 
-    pub(super) fn histograms<L: Labels>(&mut self, name: &'static str, buckets: Buckets, about: &'static str) -> Histograms<L> {
+    pub(super) fn histograms<L: Labels>(
+        &mut self,
+        name: &'static str,
+        buckets: Buckets,
+        about: &'static str,
+    ) -> Histograms<L> {
         self.add(name, "histogram", L::NAMES, about, Histograms::new_with_constructor(buckets))
     }
 

@@ -50,7 +50,8 @@ impl Connections {
             bytes_in: book.counter("bytes_received", "Bytes of frames from clients."),
             bytes_out: book.counter("bytes_sent", "Bytes of frames to clients."),
             queued: book.gauge("outbound_queued_bytes", "Bytes waiting for sockets to take them."),
-            too_slow: book.counter("slow_consumer_closes", "Sockets closed because they took nothing."),
+            too_slow: book
+                .counter("slow_consumer_closes", "Sockets closed because they took nothing."),
             forks: book.counter("forks", "Logs found to be another than the one held here."),
             bus_gaps: book.counter("bus_gaps", "Times the bus may have lost something."),
             resumes: book.counters("resumes", "Cursors that clients came back with, by result."),

@@ -115,6 +115,8 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), count);
         assert!(metrics.rows().iter().all(|row| row.exposed().starts_with("parley_")));
-        assert!(metrics.table().contains("| `parley_connections_closed_total` | counter | `cause` |"));
+        assert!(
+            metrics.table().contains("| `parley_connections_closed_total` | counter | `cause` |")
+        );
     }
 }

@@ -65,7 +65,12 @@ impl Acceptor {
 ///
 /// *A connection that cannot be accepted never stops the next one, and never
 /// makes the loop spin.*
-pub async fn serve(listener: TcpListener, router: Router, acceptor: Acceptor, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    acceptor: Acceptor,
+    stop: CancellationToken,
+) {
     let connections = TaskTracker::new();
     let mut backoff = Backoff::default();
     loop {

@@ -26,7 +26,10 @@ pub fn protect(router: Router, settings: &Settings, metrics: &Metrics) -> Router
     };
     router
         .layer(RequestBodyLimitLayer::new(BODY_BYTES))
-        .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, settings.request_timeout))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::SERVICE_UNAVAILABLE,
+            settings.request_timeout,
+        ))
         .layer(CatchPanicLayer::custom(caught))
         .layer(map_response(explained))
 }
@@ -34,9 +37,10 @@ pub fn protect(router: Router, settings: &Settings, metrics: &Metrics) -> Router
 /// Bare statuses of the layers become problems.
 async fn explained(response: Response) -> Response {
     let json = HeaderValue::from_static("application/problem+json");
-    let ours = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
-        *kind == json || !kind.as_bytes().starts_with(b"text/plain")
-    });
+    let ours = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| *kind == json || !kind.as_bytes().starts_with(b"text/plain"));
     match response.status() {
         StatusCode::PAYLOAD_TOO_LARGE if !ours => problem(StatusCode::PAYLOAD_TOO_LARGE),
         StatusCode::SERVICE_UNAVAILABLE if !ours => problem(StatusCode::SERVICE_UNAVAILABLE),
