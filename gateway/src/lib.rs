@@ -1,10 +1,12 @@
 pub mod app;
+pub mod auth;
 pub mod bus;
 pub mod cache;
 pub mod chat;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod model;

@@ -1,6 +1,7 @@
 //! What may be forgotten: unread counts with their evidence, presence leases.
 //! Losing all of it loses nothing that people said.
 
+pub mod limits;
 mod presence;
 mod unread;
 
@@ -78,11 +79,8 @@ impl Cache {
     pub async fn statuses(&self, users: &[UserId]) -> Vec<PresenceStatus> {
         match self {
             Self::Local(local) => {
-                let told = |status| match status {
-                    PresenceStatus::Offline if !local.alone => PresenceStatus::Unknown,
-                    other => other,
-                };
-                local.presence.statuses(users).into_iter().map(told).collect()
+                let statuses = local.presence.statuses(users);
+                statuses.into_iter().map(|status| local.seen_from_here(status)).collect()
             }
         }
     }
@@ -90,7 +88,23 @@ impl Cache {
     /// Leases that have run out by now: what others see of their users.
     pub async fn sweep(&self, now: Timestamp) -> Vec<Transition> {
         match self {
-            Self::Local(local) => local.presence.sweep(now),
+            Self::Local(local) => {
+                let mut transitions = local.presence.sweep(now);
+                for transition in &mut transitions {
+                    transition.status = local.seen_from_here(transition.status);
+                }
+                transitions
+            }
+        }
+    }
+}
+
+impl Local {
+    /// Nobody here is not the same as nobody anywhere.
+    fn seen_from_here(&self, status: PresenceStatus) -> PresenceStatus {
+        match status {
+            PresenceStatus::Offline if !self.alone => PresenceStatus::Unknown,
+            status => status,
         }
     }
 }

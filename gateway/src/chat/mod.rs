@@ -1,167 +1,99 @@
 //! The use cases. The only room that combines store, bus and cache, and the
 //! only caller of the store's writing operations: what is written is told.
 
-use crate::{model::*, problem::Problem, store::Around};
+mod conversations;
+mod error;
+mod members;
+mod messages;
+mod page;
+mod people;
+mod presence;
+mod reads;
+mod send;
+mod sync;
+mod views;
+mod writer;
 
-/// Handle to the product; cheap to clone. Whatever it starts runs to its end
-/// even when the caller goes away.
+pub use sync::{Start, start_of};
+
+use std::{future::Future, sync::Arc};
+
+use crate::{
+    cache::Cache,
+    clock::Clock,
+    hub::Hub,
+    metrics::Metrics,
+    model::*,
+    problem::{Code, Problem},
+    shutdown::Shutdown,
+    store::{Store, Written},
+};
+
+/// Handle to the product; cheap to clone. *Whatever it starts to write runs to
+/// its end, even when the caller goes away.*
 #[derive(Clone)]
-pub struct Chat {}
+pub struct Chat {
+    inner: Arc<Inner>,
+}
 
-#[allow(unused_variables, clippy::todo)]
+struct Inner {
+    store: Store,
+    cache: Cache,
+    hub: Hub,
+    clock: Clock,
+    shutdown: Shutdown,
+    writer: writer::Writer,
+    notices: reads::Notices,
+}
+
 impl Chat {
-    // ---- conversations.rs
-    /// The conversation, and whether this call made it (201 or 200).
-    pub async fn create_conversation(
-        &self,
-        who: Principal,
-        new: CreateConversation,
-    ) -> Result<(Conversation, bool), Problem> {
-        todo!()
-    }
-    pub async fn conversation(
-        &self,
-        who: Principal,
-        id: ConversationId,
-    ) -> Result<Conversation, Problem> {
-        todo!()
-    }
-    /// `page` is the opaque `next` of the page before.
-    pub async fn conversations(
-        &self,
-        who: Principal,
-        page: Option<&str>,
-        limit: i64,
-    ) -> Result<Page<Conversation>, Problem> {
-        todo!()
-    }
-    pub async fn set_title(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        title: &str,
-    ) -> Result<Conversation, Problem> {
-        todo!()
-    }
-    pub async fn set_settings(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        settings: PatchMembership,
-    ) -> Result<Settings, Problem> {
-        todo!()
+    pub fn new(
+        store: Store,
+        cache: Cache,
+        hub: Hub,
+        clock: Clock,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> Self {
+        let writer = writer::Writer::start(&store, &hub, &metrics, &shutdown);
+        let notices = reads::Notices::default();
+        Self { inner: Arc::new(Inner { store, cache, hub, clock, shutdown, writer, notices }) }
     }
 
-    // ---- members.rs
-    pub async fn participants(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        page: Option<&str>,
-        limit: i64,
-    ) -> Result<Page<Participant>, Problem> {
-        todo!()
-    }
-    pub async fn add_participants(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        users: &[UserId],
-    ) -> Result<Conversation, Problem> {
-        todo!()
-    }
-    /// Removing oneself is leaving.
-    pub async fn remove_participant(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        user: UserId,
-    ) -> Result<(), Problem> {
-        todo!()
-    }
-    pub async fn set_role(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        user: UserId,
-        role: Role,
-    ) -> Result<(), Problem> {
-        todo!()
+    pub fn hub(&self) -> &Hub {
+        &self.inner.hub
     }
 
-    // ---- messages.rs
-    /// The ack, and the message itself when this call wrote it.
-    pub async fn send(
-        &self,
-        who: Principal,
-        send: MessageSend,
-    ) -> Result<(SendAck, Option<Message>), Problem> {
-        todo!()
-    }
-    pub async fn edit(&self, who: Principal, edit: MessageEdit) -> Result<ChangeAck, Problem> {
-        todo!()
-    }
-    pub async fn delete(
-        &self,
-        who: Principal,
-        delete: MessageDelete,
-    ) -> Result<ChangeAck, Problem> {
-        todo!()
-    }
-    /// One message in its current state.
-    pub async fn message(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        seq: Seq,
-    ) -> Result<Message, Problem> {
-        todo!()
-    }
-    pub async fn history(
-        &self,
-        who: Principal,
-        id: ConversationId,
-        page: Around,
-        limit: i64,
-    ) -> Result<History, Problem> {
-        todo!()
-    }
-    pub async fn mark_read(
-        &self,
-        who: Principal,
-        read: ConversationRead,
-    ) -> Result<ReadAck, Problem> {
-        todo!()
+    pub fn clock(&self) -> &Clock {
+        &self.inner.clock
     }
 
-    // ---- sync.rs
-    pub async fn sync(
-        &self,
-        who: Principal,
-        request: SyncRequest,
-    ) -> Result<SyncResponse, Problem> {
-        todo!()
+    pub fn shutdown(&self) -> &Shutdown {
+        &self.inner.shutdown
     }
 
-    // ---- people.rs
-    pub async fn user(&self, who: Principal, id: UserId) -> Result<User, Problem> {
-        todo!()
-    }
-    pub async fn search_users(
+    /// Runs what writes in a task of its own: a client that disconnects must
+    /// not leave half of it undone, nor a transaction open.
+    async fn detached<T: Send + 'static>(
         &self,
-        who: Principal,
-        query: &str,
-        page: Option<&str>,
-        limit: i64,
-    ) -> Result<Page<User>, Problem> {
-        todo!()
+        work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+    ) -> Result<T, Problem> {
+        self.inner.shutdown.spawn(work).await.unwrap_or_else(|error| {
+            tracing::error!(%error, "an operation ended abnormally");
+            Err(Problem::new(Code::Internal, "The operation failed; its outcome is unknown."))
+        })
     }
-    pub async fn set_display_name(&self, who: Principal, name: &str) -> Result<User, Problem> {
-        todo!()
-    }
-    /// Tells this user's sessions, everywhere, to look at their account again:
-    /// devices revoked, epoch moved, disabled.
-    pub async fn account_changed(&self, user: UserId) {
-        todo!()
+
+    /// Tells what a change wrote: its entries to the conversation, and to the
+    /// users it concerns that they should look.
+    fn tell(&self, at: Timestamp, written: Written) {
+        let entry = |entry: LogEntry| {
+            let topic = Topic::Conversation(entry.message.conversation_id);
+            (topic, Event::Entry(Entry::encode(entry)))
+        };
+        let changed = |user| (Topic::User(user), Event::Signal(Arc::new(Signal::Changed)));
+        let entries = written.entries.into_iter().map(entry);
+        let users = written.users.into_iter().map(changed);
+        self.inner.hub.announce(at, entries.chain(users).collect());
     }
 }

@@ -24,8 +24,16 @@ pub type ConnectionId = u64;
 /// Handed over as it happened.
 #[derive(Clone, Debug)]
 pub enum Item {
-    Entry { entry: Arc<Entry>, accepted_at: Timestamp },
-    Signal { topic: Topic, signal: Arc<Signal> },
+    Entry {
+        entry: Arc<Entry>,
+        accepted_at: Timestamp,
+        /// Accepted by another replica.
+        remote: bool,
+    },
+    Signal {
+        topic: Topic,
+        signal: Arc<Signal>,
+    },
 }
 
 /// Everything a connection has to look at; taken in one go.
@@ -54,6 +62,8 @@ pub struct Ending {
 pub struct Mailbox {
     pub id: ConnectionId,
     pub principal: Principal,
+    /// This replica's, to tell its own envelopes.
+    origin: u64,
     waiting: Mutex<Taken>,
     wake: Notify,
 }
@@ -61,10 +71,11 @@ pub struct Mailbox {
 static NEXT_CONNECTION: AtomicU64 = AtomicU64::new(1);
 
 impl Mailbox {
-    pub(super) fn new(principal: Principal) -> Arc<Self> {
+    pub(super) fn new(principal: Principal, origin: u64) -> Arc<Self> {
         Arc::new(Self {
             id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
             principal,
+            origin,
             waiting: Mutex::default(),
             wake: Notify::new(),
         })
@@ -91,7 +102,8 @@ impl Mailbox {
                     return;
                 }
                 let accepted_at = envelope.accepted_at;
-                waiting.items.push_back(Item::Entry { entry: entry.clone(), accepted_at });
+                let remote = envelope.origin != self.origin;
+                waiting.items.push_back(Item::Entry { entry: entry.clone(), accepted_at, remote });
             }
             Event::Signal(signal) if matches!(**signal, Signal::Changed) => waiting.changed = true,
             Event::Signal(signal) if waiting.items.len() < MAILBOX_ITEMS => {
@@ -106,14 +118,18 @@ impl Mailbox {
         });
     }
 
-    pub(super) fn behind(&self, id: ConversationId) {
+    pub fn behind(&self, id: ConversationId) {
         self.note(|waiting| {
             waiting.behind.insert(id);
         });
     }
 
-    pub(super) fn changed(&self) {
+    pub fn changed(&self) {
         self.note(|waiting| waiting.changed = true);
+    }
+
+    pub fn presence_stale(&self) {
+        self.note(|waiting| waiting.presence_stale = true);
     }
 
     pub(super) fn beat(&self) {

@@ -21,13 +21,14 @@ pub use registry::{Joined, Registered, Watched};
 use std::{sync::Arc, time::Duration};
 
 use tokio::sync::mpsc;
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     bus::{Arrival, Bus},
     clock::Clock,
     metrics::Metrics,
     model::*,
+    shutdown::Shutdown,
     store::Store,
 };
 use registry::{Channel, Registry};
@@ -35,6 +36,8 @@ use ring::Offer;
 
 /// Entries read at once when something is missing.
 const FILL_ENTRIES: i64 = 500;
+/// Of entries read from the store: most likely another replica's.
+const UNKNOWN_ORIGIN: u64 = 0;
 /// Pause after the store could not be read.
 const FILL_RETRY: Duration = Duration::from_millis(500);
 
@@ -50,16 +53,16 @@ struct Inner {
     bus: Bus,
     clock: Clock,
     metrics: Metrics,
-    tasks: TaskTracker,
+    shutdown: Shutdown,
     /// Marks this replica's own envelopes.
     origin: u64,
 }
 
 impl Hub {
-    pub fn new(store: Store, bus: Bus, clock: Clock, metrics: Metrics, tasks: TaskTracker) -> Self {
+    pub fn new(store: Store, bus: Bus, clock: Clock, metrics: Metrics, shutdown: Shutdown) -> Self {
         let origin = uuid::Uuid::now_v7().as_u64_pair().1;
         let registry = Registry::default();
-        Self { inner: Arc::new(Inner { registry, store, bus, clock, metrics, tasks, origin }) }
+        Self { inner: Arc::new(Inner { registry, store, bus, clock, metrics, shutdown, origin }) }
     }
 
     /// Tells local connections first, then the other replicas. Never waits.
@@ -121,7 +124,7 @@ impl Hub {
             return;
         }
         let hub = self.clone();
-        self.inner.tasks.spawn(async move {
+        self.inner.shutdown.spawn(async move {
             loop {
                 match hub.fill_once(&channel).await {
                     Fill::Failed if channel.is_empty() => return channel.stop_filling(),
@@ -142,7 +145,7 @@ impl Hub {
                 self.inner.metrics.gap_filled("store", entries.len());
                 for entry in entries {
                     let accepted_at = entry.message.created_at;
-                    channel.offer(&self.entry_envelope(accepted_at, Entry::encode(entry)));
+                    channel.offer(&found(accepted_at, Entry::encode(entry)));
                 }
                 match channel.head() {
                     Some((reached, _)) if reached < head.seq => Fill::More,
@@ -165,11 +168,12 @@ impl Hub {
             }
         }
     }
+}
 
-    fn entry_envelope(&self, accepted_at: Timestamp, entry: Arc<Entry>) -> Envelope {
-        let topic = Topic::Conversation(entry.conversation_id);
-        Envelope { topic, origin: self.inner.origin, accepted_at, event: Event::Entry(entry) }
-    }
+/// An entry that was found in the store.
+fn found(accepted_at: Timestamp, entry: Arc<Entry>) -> Envelope {
+    let topic = Topic::Conversation(entry.conversation_id);
+    Envelope { topic, origin: UNKNOWN_ORIGIN, accepted_at, event: Event::Entry(entry) }
 }
 
 #[derive(PartialEq, Eq)]

@@ -2,12 +2,12 @@
 //! watch. A registration is a guard: dropping it unregisters, and the last one
 //! removes the topic.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
-    Hub,
+    Cause, Hub,
     mailbox::{ConnectionId, Ending, Mailbox},
     ring::{Offer, Ring},
     wheel::Wheel,
@@ -16,6 +16,8 @@ use crate::model::*;
 
 /// Locks are short, but there are many conversations.
 const SHARDS: usize = 64;
+/// What a client sent away is asked to wait before it connects again.
+const RECONNECT_AFTER_MS: u64 = 200;
 
 #[derive(Default)]
 pub(super) struct Registry {
@@ -204,13 +206,12 @@ impl Hub {
     /// Returns once everything told about the user from now on arrives in the
     /// mailbox.
     pub async fn register(&self, principal: Principal) -> Registered {
-        let mailbox = Mailbox::new(principal);
+        let mailbox = Mailbox::new(principal, self.inner.origin);
         let registry = &self.inner.registry;
         registry.wheel.add(&mailbox);
         let user = principal.user;
-        let mut shard = registry.users.shard(&user);
-        shard.entry(user).or_default().own.insert(mailbox.id, mailbox.clone());
-        drop(shard);
+        let listener = (mailbox.id, mailbox.clone());
+        registry.users.shard(&user).entry(user).or_default().own.extend([listener]);
         let registered = Registered { hub: self.clone(), mailbox };
         self.inner.bus.subscribe(&[Topic::User(user)]).await;
         registered
@@ -257,11 +258,18 @@ impl Hub {
         self.inner.registry.connections_of(user)
     }
 
-    /// Ends local connections, each with its own share of `over`.
-    pub fn end_all(&self, ending: impl Fn(usize, usize) -> Ending) {
+    /// Ends every local connection, evenly over `window`: each is a client
+    /// that another replica has to take in.
+    pub async fn send_away(&self, window: Duration) {
         let all = self.inner.registry.wheel.all();
-        for (index, mailbox) in all.iter().enumerate() {
-            mailbox.end(ending(index, all.len()));
+        let pause = window.checked_div(u32::try_from(all.len()).unwrap_or(u32::MAX));
+        for mailbox in all {
+            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
+            tokio::time::sleep(pause.unwrap_or_default()).await;
+        }
+        // Those that were just opening when it began.
+        for mailbox in self.inner.registry.wheel.all() {
+            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
         }
     }
 }

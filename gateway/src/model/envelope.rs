@@ -6,8 +6,8 @@ use std::{fmt, str::FromStr, sync::Arc};
 use bytes::Bytes;
 
 use super::{
-    ConversationId, EventId, LogEntry, Presence, Seq, ServerFrame, Settings, Timestamp, User,
-    UserId,
+    ConversationId, Empty, EventId, LogEntry, Presence, Seq, ServerFrame, Settings, Timestamp,
+    User, UserId,
 };
 
 /// What one can listen to. As text, the name of a channel: `conv:{id}`,
@@ -89,6 +89,20 @@ impl Entry {
             subject_seq,
             removed,
             frame,
+        })
+    }
+
+    /// What a member who sees from `visible_from_seq` on is told: the entry, or
+    /// only that there is one.
+    pub fn frame_for(&self, visible_from_seq: Seq) -> Encoded {
+        if self.subject_seq >= visible_from_seq {
+            return self.frame.clone();
+        }
+        Encoded::new(&ServerFrame::LogSkip {
+            conversation_id: self.conversation_id,
+            seq: self.seq,
+            event_id: self.event_id,
+            payload: Empty {},
         })
     }
 }

@@ -200,7 +200,7 @@ pub struct MarkMoved {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, ts_rs::TS)]
 pub struct Left {
-    /// Null when the device held a conversation its user was never in.
+    /// Null when it is not known: the user was never in it, or is back already.
     pub left_seq: Option<Seq>,
 }
 

@@ -10,6 +10,7 @@ mod ids;
 pub mod limits;
 mod message;
 mod rest;
+mod secret;
 pub mod text;
 mod time;
 mod user;
@@ -23,6 +24,7 @@ pub use ids::{
 };
 pub use message::{Change, Message, MessageKind, SystemEvent};
 pub use rest::*;
+pub use secret::Secret;
 pub use text::InvalidField;
 pub use time::Timestamp;
 pub use user::{Device, PresenceStatus, User};

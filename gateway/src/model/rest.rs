@@ -23,6 +23,37 @@ macro_rules! answers {
 }
 
 requests! {
+    RegisterRequest {
+        /// 3 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
+        pub username: String,
+        /// 8 to 128 characters.
+        pub password: Secret,
+        /// 1 to 64 characters; the username when absent.
+        pub display_name: Option<String>,
+        /// What the list of devices calls this one; 1 to 64 characters.
+        pub device_label: Option<String>,
+    }
+    LoginRequest {
+        pub username: String,
+        pub password: Secret,
+        pub device_label: Option<String>,
+        /// With `device_secret`, of an earlier login of this account: a known
+        /// device is not locked out by the guesses of strangers.
+        pub device_id: Option<DeviceId>,
+        pub device_secret: Option<Secret>,
+    }
+    /// The body may be left out altogether: a browser's token is in its cookie.
+    #[derive(Default)]
+    RefreshRequest { pub refresh_token: Option<Secret> }
+    ChangePassword {
+        pub current_password: Secret,
+        /// 8 to 128 characters.
+        pub new_password: Secret,
+    }
+    PatchUser {
+        /// 1 to 64 characters.
+        pub display_name: String,
+    }
     CreateConversation {
         pub kind: ConversationKind,
         /// Groups only: makes the creation idempotent for this creator.
@@ -62,6 +93,33 @@ pub struct Page<T> {
 }
 
 answers! {
+    /// What a registration and a login answer.
+    AuthResponse {
+        pub access_token: Secret,
+        /// Null for a browser, which has it in an `HttpOnly` cookie.
+        pub refresh_token: Option<Secret>,
+        /// Always `Bearer`.
+        pub token_type: String,
+        /// Seconds that the access token is valid for.
+        pub expires_in: u64,
+        /// Shown this once: see `device_secret` of the login.
+        pub device_secret: Secret,
+        pub user: User,
+        pub device: Device,
+    }
+    /// What a refresh answers; the fields mean what they mean there.
+    TokenResponse {
+        pub access_token: Secret,
+        pub refresh_token: Option<Secret>,
+        pub token_type: String,
+        pub expires_in: u64,
+    }
+    /// For `/ws?token=`: valid once.
+    Ticket {
+        pub ticket: Secret,
+        /// Seconds.
+        pub expires_in: u64,
+    }
     /// A stretch of history, ascending. `range` is the part of the log it
     /// covers: the seqs of messages alone are not dense.
     History {

@@ -1,0 +1,94 @@
+//! Who is here, and who types. Best effort by nature: nothing of it is stored
+//! but when a device was last seen.
+
+use std::{collections::HashMap, time::Duration};
+
+use tokio_util::sync::CancellationToken;
+
+use super::Chat;
+use crate::{
+    cache::{LeaseId, Transition},
+    model::*,
+    problem::Problem,
+};
+
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// Typing ends by itself after this.
+const TYPING_EXPIRES: Duration = Duration::from_secs(6);
+
+impl Chat {
+    /// Takes or renews the lease of a connection.
+    pub async fn lease(
+        &self,
+        who: Principal,
+        lease: LeaseId,
+        status: SettablePresence,
+        valid_for: Duration,
+    ) {
+        let expires_at = self.inner.clock.now() + valid_for;
+        let transition = self.inner.cache.lease(who.user, lease, status, expires_at).await;
+        self.tell_presence(transition);
+    }
+
+    /// Ends the lease of a connection, and notes when its device was last seen.
+    pub async fn release(&self, who: Principal, lease: LeaseId) {
+        let now = self.inner.clock.now();
+        self.inner.cache.release(who.user, lease, now).await;
+        if let Err(error) = self.inner.store.touch_device(who.device, now).await {
+            tracing::debug!(%error, "last seen not noted");
+        }
+    }
+
+    /// In the order asked; when last seen is told of who is not here.
+    pub async fn presences(&self, users: &[UserId]) -> Result<Vec<Presence>, Problem> {
+        let statuses = self.inner.cache.statuses(users).await;
+        let here = |status| matches!(status, PresenceStatus::Online | PresenceStatus::Away);
+        let gone = users.iter().zip(&statuses).filter(|(_, status)| !here(**status));
+        let gone: Vec<_> = gone.map(|(user, _)| *user).collect();
+        let seen: HashMap<_, _> = match gone.is_empty() {
+            true => HashMap::new(),
+            false => self.inner.store.last_seen(&gone).await?.into_iter().collect(),
+        };
+        let presence = |(user, status): (&UserId, PresenceStatus)| Presence {
+            user_id: *user,
+            status,
+            last_seen_at: seen.get(user).copied(),
+        };
+        Ok(users.iter().zip(statuses).map(presence).collect())
+    }
+
+    /// Ends leases that ran out, and tells of it, until `stop`.
+    pub async fn sweep_presence(self, stop: CancellationToken) {
+        let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let now = self.inner.clock.now();
+            self.tell_presence(self.inner.cache.sweep(now).await);
+        }
+    }
+
+    fn tell_presence(&self, transitions: impl IntoIterator<Item = Transition>) {
+        let now = self.inner.clock.now();
+        for Transition { user, status } in transitions {
+            let last_seen_at = (status == PresenceStatus::Offline).then_some(now);
+            let presence = Presence { user_id: user, status, last_seen_at };
+            self.inner.hub.signal(Topic::User(user), Signal::Presence { presence });
+        }
+    }
+
+    /// Tells the others that somebody types, or stopped.
+    pub fn typing(&self, who: Principal, typing: UserTyping) {
+        let payload = Typing {
+            user_id: who.user,
+            typing: typing.typing,
+            expires_in_ms: u64::try_from(TYPING_EXPIRES.as_millis()).unwrap_or_default(),
+        };
+        let conversation_id = typing.conversation_id;
+        let frame = Encoded::new(&ServerFrame::UserTyping { conversation_id, payload });
+        let signal = Signal::Typing { user_id: who.user, frame };
+        self.inner.hub.signal(Topic::Conversation(conversation_id), signal);
+    }
+}

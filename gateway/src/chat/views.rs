@@ -1,0 +1,100 @@
+//! Conversations as one member sees them, with the unread count that goes with
+//! the state of the log they show.
+
+use std::collections::HashMap;
+
+use super::Chat;
+use crate::{
+    cache::Evidence,
+    model::*,
+    problem::Problem,
+    store::{Select, Summary, UnreadQuery},
+};
+
+impl Chat {
+    /// Complete views of what `select` names, in its order.
+    pub async fn views(&self, user: UserId, select: &Select) -> Result<Vec<Conversation>, Problem> {
+        let summaries = self.inner.store.summaries(user, select).await?;
+        Ok(self.count(user, summaries).await?.into_iter().map(|s| s.conversation).collect())
+    }
+
+    /// One view; not found for who is not a member.
+    pub async fn view(&self, user: UserId, id: ConversationId) -> Result<Conversation, Problem> {
+        let views = self.views(user, &Select::These(vec![id])).await?;
+        views.into_iter().next().ok_or_else(Problem::not_found)
+    }
+
+    /// Every conversation of a user, newest activity first.
+    pub async fn all_views(&self, user: UserId) -> Result<Vec<Conversation>, Problem> {
+        self.views(user, &Select::Newest { after: None, limit: limits::CONVERSATIONS }).await
+    }
+
+    /// Fills in the unread counts as of each summary's own `last_seq`.
+    pub(super) async fn count(
+        &self,
+        user: UserId,
+        mut summaries: Vec<Summary>,
+    ) -> Result<Vec<Summary>, Problem> {
+        let queries: Vec<_> = summaries
+            .iter()
+            .map(|Summary { conversation: c, .. }| {
+                let query = UnreadQuery {
+                    conversation_id: c.id,
+                    user_id: user,
+                    last_read_seq: c.last_read_seq,
+                    visible_from_seq: c.visible_from_seq,
+                    as_of_seq: c.last_seq,
+                };
+                (query, c.last_event_id)
+            })
+            .collect();
+        let counts = self.unread(user, &queries).await?;
+        for (summary, count) in summaries.iter_mut().zip(counts) {
+            summary.conversation.unread_count = count;
+            summary.conversation.unread_as_of_seq = summary.conversation.last_seq;
+        }
+        Ok(summaries)
+    }
+
+    /// Unread counts in the order asked, each query beside the id of the entry
+    /// at its `as_of_seq`. From the cache where its evidence holds, else from
+    /// the store, which is then remembered.
+    pub(super) async fn unread(
+        &self,
+        user: UserId,
+        queries: &[(UnreadQuery, EventId)],
+    ) -> Result<Vec<i64>, Problem> {
+        let evidence = |(query, last_event_id): &(UnreadQuery, EventId)| Evidence {
+            last_seq: query.as_of_seq,
+            last_event_id: *last_event_id,
+            last_read_seq: query.last_read_seq,
+        };
+        // Nothing above the mark: no need to ask anyone.
+        let trivial = |query: &UnreadQuery| query.last_read_seq >= query.as_of_seq;
+
+        let asked: Vec<_> = queries.iter().map(|q| (q.0.conversation_id, evidence(q))).collect();
+        let cached = self.inner.cache.unread(user, &asked).await;
+        let missing: Vec<_> = queries
+            .iter()
+            .zip(&cached)
+            .filter(|((query, _), cached)| cached.is_none() && !trivial(query))
+            .map(|(query, _)| *query)
+            .collect();
+        let mut counted = HashMap::new();
+        if !missing.is_empty() {
+            let plain: Vec<_> = missing.iter().map(|(query, _)| *query).collect();
+            let counts = self.inner.store.unread_counts(&plain).await?;
+            let found: Vec<_> = missing
+                .iter()
+                .zip(counts)
+                .map(|(query, count)| (query.0.conversation_id, evidence(query), count))
+                .collect();
+            self.inner.cache.put_unread(user, &found).await;
+            counted.extend(found.into_iter().map(|(id, _, count)| (id, count)));
+        }
+        let answer = |((query, _), cached): (&(UnreadQuery, EventId), Option<i64>)| {
+            cached.or_else(|| counted.get(&query.conversation_id).copied()).unwrap_or_default()
+        };
+        Ok(queries.iter().zip(cached).map(answer).collect())
+    }
+}
