@@ -11,14 +11,13 @@ pub struct Flags(pub Vec<(String, String)>);
 impl Args for Flags {
     fn augment_args(mut command: Command) -> Command {
         for setting in catalogue::settings() {
-            let name = setting.key.replace('_', "-");
             let default = match setting.plain_default() {
                 "" => String::new(),
                 value => format!(" [default: {value}]"),
             };
             let about = setting.about.trim_end_matches('.');
             let arg = Arg::new(setting.key)
-                .long(name)
+                .long(setting.flag.as_str())
                 .value_name("VALUE")
                 .help(format!("{about} [env: {}]{default}", setting.variable()))
                 .help_heading("Settings")
