@@ -1,7 +1,9 @@
+pub mod app;
 pub mod auth;
 pub mod bus;
 pub mod cache;
 pub mod chat;
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod http;
@@ -11,6 +13,7 @@ pub mod model;
 pub mod problem;
 pub mod server;
 pub mod shutdown;
+pub mod startup;
 pub mod store;
 pub mod telemetry;
 pub mod version;

@@ -1,7 +1,9 @@
 //! What an operator does to accounts from the command line, beside a running
 //! service: no keys are needed, and the feed tells the replicas.
 
-use super::{Passwords, stored};
+use std::time::Duration;
+
+use super::{Keys, Passwords, Tokens, refresh, stored, token};
 use crate::{
     clock::Clock,
     model::*,
@@ -41,6 +43,18 @@ pub async fn delete(store: &Store, clock: &Clock, username: &str) -> Result<User
     let user = find(store, username).await?.user;
     store.erase_user(user.id, clock.now()).await.map_err(stored)?;
     Ok(user)
+}
+
+/// Tokens for a device that was just made, without a login: for load tests.
+pub fn tokens(
+    keys: &Keys,
+    who: Principal,
+    now: Timestamp,
+    ttl: Duration,
+) -> Result<Tokens, Problem> {
+    let (access, _) = token::issue(keys, token::Kind::Access, who, 0, now, ttl)?;
+    let refresh = refresh::issue(keys, who.device, 0, now);
+    Ok(Tokens { access, expires_in: ttl, refresh })
 }
 
 async fn find(store: &Store, username: &str) -> Result<Account, Problem> {

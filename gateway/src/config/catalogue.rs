@@ -15,6 +15,8 @@ pub const SECRETS: &[&str] = &["database_url", "redis_url"];
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
     pub key: &'static str,
+    /// `admin-listen` for `admin_listen`.
+    pub flag: String,
     /// The heading it stands under.
     pub section: &'static str,
     /// The comment above it, on one line.
@@ -63,7 +65,8 @@ fn parse(text: &'static str) -> Vec<Setting> {
         } else if let Some(comment) = line.strip_prefix("# ") {
             about.push(comment);
         } else if let Some((key, default)) = line.split_once(" = ") {
-            settings.push(Setting { key, section, about: about.join(" "), default });
+            let (flag, about_it) = (key.replace('_', "-"), about.join(" "));
+            settings.push(Setting { key, flag, section, about: about_it, default });
             about.clear();
         } else {
             // A blank line ends the file's introduction.
