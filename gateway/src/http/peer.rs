@@ -34,9 +34,8 @@ pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let parsed = plain
-        .parse()
-        .or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
+    let parsed =
+        plain.parse().or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
     parsed.ok().map(|address: IpAddr| address.to_canonical())
 }
 
