@@ -7,8 +7,7 @@ use axum::{
 };
 
 use super::{
-    AppState, Browser, Client,
-    cookie,
+    AppState, Browser, Client, cookie,
     extract::{Json, OptionalJson},
     origin::{self, Origin},
 };

@@ -69,13 +69,17 @@ mod tests {
             let value = set(&page(origin), &Secret::new("x.1.k.m"), month);
             value.to_str().expect("text").to_owned()
         };
-        let plain = "parley_refresh=x.1.k.m; HttpOnly; SameSite=Strict; Path=/auth; Max-Age=2592000";
+        let plain =
+            "parley_refresh=x.1.k.m; HttpOnly; SameSite=Strict; Path=/auth; Max-Age=2592000";
         assert_eq!(set("http://localhost:8080"), plain);
         let secure = "parley_refresh=x.1.k.m; HttpOnly; SameSite=Strict; Secure; Path=/auth; \
                       Max-Age=2592000";
         assert_eq!(set("https://chat.example"), secure);
         let cleared = clear(&page("https://chat.example"));
         let cleared = cleared.to_str().expect("text");
-        assert!(cleared.starts_with("parley_refresh=;") && cleared.ends_with("Max-Age=0"), "{cleared}");
+        assert!(
+            cleared.starts_with("parley_refresh=;") && cleared.ends_with("Max-Age=0"),
+            "{cleared}"
+        );
     }
 }

@@ -33,11 +33,7 @@ const ALWAYS: [(HeaderName, &str); 8] = [
 
 /// Adds what an answer does not say itself, and lets the pages of the
 /// allowlist, nobody else's, read it.
-pub(super) async fn add(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
+pub(super) async fn add(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let friend = friend(&request, &state.settings.allowed_origins);
     let asks_first = *request.method() == Method::OPTIONS
         && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);

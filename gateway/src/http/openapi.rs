@@ -10,9 +10,7 @@ use utoipa::{
     },
 };
 
-use super::{
-    ProblemBody, auth, conversations, devices, messages, participants, sync, users,
-};
+use super::{ProblemBody, auth, conversations, devices, messages, participants, sync, users};
 
 /// What `/openapi.json` and the command line show.
 pub fn openapi() -> utoipa::openapi::OpenApi {
@@ -47,8 +45,7 @@ struct Bearer;
 
 impl Modify for Bearer {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let scheme =
-            HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = openapi.components.get_or_insert_default();
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
     }

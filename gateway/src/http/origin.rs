@@ -49,7 +49,8 @@ fn default_port(secure: bool) -> u16 {
 /// Lower case; an IPv6 host keeps its brackets. Null for anything with more in
 /// it than a host and a port.
 fn host_and_port(authority: &str) -> Option<(String, Option<u16>)> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
     if authority.is_empty() || authority.len() > 255 || !authority.chars().all(plain) {
         return None;
     }

@@ -5,10 +5,7 @@ use std::net::IpAddr;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// The other end of the connection: the accept loop puts it into every
-/// request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
+use crate::server::Peer;
 
 /// The client's address. `X-Forwarded-For` is believed as far as trusted
 /// proxies wrote it: the rightmost address that is not one of theirs.
@@ -34,9 +31,8 @@ pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`.
 fn address(text: &str) -> Option<IpAddr> {
     let plain = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let parsed = plain
-        .parse()
-        .or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
+    let parsed =
+        plain.parse().or_else(|_| text.parse::<std::net::SocketAddr>().map(|address| address.ip()));
     parsed.ok().map(|address: IpAddr| address.to_canonical())
 }
 

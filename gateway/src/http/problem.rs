@@ -49,11 +49,10 @@ impl From<&Problem> for ProblemBody {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.code.status())
-            .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let status =
+            StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let json = HeaderValue::from_static("application/problem+json");
-        let mut response =
-            (status, [(header::CONTENT_TYPE, json)], body(&self)).into_response();
+        let mut response = (status, [(header::CONTENT_TYPE, json)], body(&self)).into_response();
         let headers = response.headers_mut();
         if let Some(wait) = self.retry_after {
             // Whole seconds: rounded up, or a client comes back too early.
@@ -101,8 +100,9 @@ pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
     use tracing::Instrument;
     match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,
-        Err(_) => Problem::new(Code::Internal, "The request ran into an error of ours.")
-            .into_response(),
+        Err(_) => {
+            Problem::new(Code::Internal, "The request ran into an error of ours.").into_response()
+        }
     }
 }
 

@@ -4,7 +4,9 @@
 
 use std::{collections::HashSet, fmt};
 
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, SeqAccess, Visitor,
+};
 
 /// Reads `T`; refuses equal keys in any object and U+0000 in any text. The
 /// error is serde's own sentence.
@@ -89,7 +91,10 @@ mod tests {
     #[test]
     fn good_json_is_read() {
         for text in ["1", "null", r#"{"a":1,"b":[true,1.5,"é\n",{"a":2}]}"#, " [] "] {
-            assert_eq!(read::<Value>(text.as_bytes()).expect(text), text.parse::<Value>().expect(text));
+            assert_eq!(
+                read::<Value>(text.as_bytes()).expect(text),
+                text.parse::<Value>().expect(text)
+            );
         }
     }
 
