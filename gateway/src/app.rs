@@ -1,21 +1,133 @@
 //! The composition root: opens what the configuration names, wires it, serves.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use axum::{Router, routing::get};
+use axum::Router;
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    config::Config,
+    auth::{Auth, AuthSettings, Keys, PasswordSettings},
+    bus::{Arrival, Bus},
+    cache::{
+        Cache,
+        limits::{Limits, LocalLimits},
+    },
+    chat::Chat,
+    clock::Clock,
+    config::{Config, Registration},
+    http::{self, AllowedOrigins, AppState, HttpSettings, Origin},
+    hub::Hub,
     metrics::Metrics,
     server::{self, Acceptor, Health, admin},
     shutdown::Shutdown,
     startup::{self, StartError},
+    store::Store,
+    ws::{self, SocketSettings, SocketState},
 };
 
 /// Beyond the drain window: for the last sockets' close handshakes.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
+/// How soon a changed key file is noticed.
+const KEYS_INTERVAL: Duration = Duration::from_secs(2);
+/// Accounts, devices and addresses whose attempts are counted at once.
+const LIMITED_KEYS: usize = 100_000;
+
+/// One replica, wired but not yet serving. Building it asks no server
+/// anything.
+pub struct App {
+    pub store: Store,
+    pub auth: Auth,
+    pub chat: Chat,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    keys: Keys,
+    arrivals: tokio::sync::mpsc::Receiver<Arrival>,
+    config: Config,
+    shutdown: Shutdown,
+}
+
+impl App {
+    pub fn build(config: Config, clock: Clock, shutdown: Shutdown) -> Result<Self, StartError> {
+        let keys = startup::open_keys(&config, &clock)?;
+        let store = startup::open_store(&config)?;
+        let metrics = Metrics::new();
+        let (bus, arrivals) = Bus::local();
+        let alone = config.is_embedded();
+        let cache = Cache::local(alone, config.presence_offline_after);
+        let limits = match config.rate_limits {
+            true => Limits::Local(LocalLimits::new(LIMITED_KEYS)),
+            false => Limits::Off,
+        };
+        let auth =
+            Auth::new(store.clone(), clock.clone(), keys.clone(), limits, auth_settings(&config))
+                .map_err(|why| StartError::Runtime(why.to_string()))?;
+        let hub = Hub::new(store.clone(), bus, clock.clone(), metrics.clone(), shutdown.clone());
+        let chat =
+            Chat::new(store.clone(), cache, hub, clock.clone(), metrics.clone(), shutdown.clone());
+        Ok(Self { store, auth, chat, clock, metrics, keys, arrivals, config, shutdown })
+    }
+
+    /// Everything a client can reach.
+    pub fn router(&self) -> Router {
+        let config = &self.config;
+        let allowed_origins: AllowedOrigins =
+            config.allowed_origins.iter().filter_map(|origin| Origin::parse(origin)).collect();
+        let socket = SocketState {
+            auth: self.auth.clone(),
+            chat: self.chat.clone(),
+            metrics: self.metrics.clone(),
+            settings: Arc::new(socket_settings(config)),
+            allowed_origins: allowed_origins.clone(),
+        };
+        let settings = HttpSettings {
+            allowed_origins,
+            trusted_proxies: config.trusted_proxies.clone(),
+            ..HttpSettings::default()
+        };
+        let (auth, chat) = (self.auth.clone(), self.chat.clone());
+        let state = AppState { auth, chat, settings: Arc::new(settings) };
+        let router = http::router(state, ws::router(socket));
+        server::protect(router, &server::Settings::from(config), &self.metrics)
+    }
+
+    /// Serves until the replica has drained or was killed. The schema must be
+    /// prepared.
+    pub async fn serve(self, listener: TcpListener, acceptor: Acceptor) {
+        let router = self.router();
+        let Self { chat, config, shutdown, keys, arrivals, metrics, .. } = self;
+        let hub = chat.hub().clone();
+        let kill = || shutdown.kill_token();
+        shutdown.supervise("bus", hub.clone().listen(arrivals, kill()));
+        shutdown.supervise("feed", hub.clone().follow_feed(config.feed_interval, kill()));
+        shutdown.supervise("heartbeat", hub.clone().beat(config.heartbeat_interval, kill()));
+        shutdown.supervise("presence", chat.clone().sweep_presence(kill()));
+        shutdown.supervise("read marks", chat.clone().tell_held_marks(kill()));
+        let killed = shutdown.clone();
+        shutdown.supervise("key file", async move {
+            tokio::select! {
+                () = keys.follow(KEYS_INTERVAL) => {}
+                () = killed.killed() => {}
+            }
+        });
+        let stop = CancellationToken::new();
+        shutdown.supervise("listener", server::serve(listener, router, acceptor, stop.clone()));
+
+        shutdown.draining().await;
+        metrics.drain_began();
+        // The port stays open while sockets leave: who comes now is told 503
+        // and to come back, not refused.
+        tokio::select! {
+            () = hub.send_away(config.drain_window) => {}
+            () = shutdown.killed() => {}
+        }
+        if !shutdown.work_ended(DRAIN_MARGIN).await {
+            warn!(left = shutdown.working(), "not everybody left in time");
+        }
+        stop.cancel();
+    }
+}
 
 /// Runs one replica until it has drained or was killed.
 pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
@@ -26,10 +138,9 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     if !config.is_embedded() && config.redis_url.is_empty() {
         warn!("no Redis: replicas hear of each other's messages by the database feed alone");
     }
-    startup::require_keys_file(&config)?;
-    let metrics = Metrics::new();
+    let app = App::build(config.clone(), Clock::default(), shutdown.clone())?;
     let settings = server::Settings::from(&config);
-    let acceptor = Acceptor::new(settings.clone(), metrics.clone());
+    let acceptor = Acceptor::new(settings.clone(), app.metrics.clone());
     let health = Health::new(shutdown.clone(), acceptor.clone());
 
     // Ports first: a taken one is the likeliest mistake, and probes need an
@@ -38,44 +149,54 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let admin_listener = startup::bind("admin_listen", config.admin_listen).await?;
     let admin = admin::Admin {
         health: health.clone(),
-        metrics: metrics.clone(),
+        metrics: app.metrics.clone(),
         shutdown: shutdown.clone(),
     };
-    let admin_acceptor = Acceptor::new(
-        server::Settings { max_connections: 256, ..settings.clone() },
-        Metrics::new(),
-    );
+    let admin_acceptor =
+        Acceptor::new(server::Settings { max_connections: 256, ..settings }, Metrics::new());
     let kill = shutdown.kill_token();
     shutdown.supervise(
         "admin listener",
         server::serve(admin_listener, admin::router(admin), admin_acceptor, kill),
     );
 
-    let store = startup::open_store(&config)?;
+    let store = app.store.clone();
     let _claim = startup::claim(&config)?;
     tokio::select! {
         prepared = startup::await_schema(&config, &store) => prepared?,
         () = shutdown.draining() => {}
     }
     health.set_started();
-
-    let stop = CancellationToken::new();
-    let router = Router::new().route("/", get(async || "Parley\n"));
-    let router = server::protect(router, &settings, &metrics);
     let address = listener.local_addr().map_err(|why| StartError::Runtime(why.to_string()))?;
-    shutdown.supervise("listener", server::serve(listener, router, acceptor, stop.clone()));
     info!("listening on http://{address}");
-
-    shutdown.draining().await;
-    metrics.drain_began();
-    // The port stays open while sockets leave: who comes now is told 503 and
-    // to come back, not refused.
-    if !shutdown.work_ended(config.drain_window + DRAIN_MARGIN).await {
-        warn!(left = shutdown.working(), "not everybody left in time");
-    }
-    stop.cancel();
+    app.serve(listener, acceptor).await;
     let ended = shutdown.finish().await;
     store.close().await;
     info!("ended");
     ended.map_err(|died| StartError::Runtime(format!("Ended because {died}.")))
+}
+
+fn auth_settings(config: &Config) -> AuthSettings {
+    AuthSettings {
+        registration_open: config.registration == Registration::Open,
+        access_ttl: config.access_token_ttl,
+        refresh_ttl: config.refresh_token_ttl,
+        passwords: PasswordSettings {
+            workers: config.password_hashers,
+            ..PasswordSettings::default()
+        },
+        ..AuthSettings::default()
+    }
+}
+
+fn socket_settings(config: &Config) -> SocketSettings {
+    let defaults = SocketSettings::default();
+    SocketSettings {
+        heartbeat_interval: config.heartbeat_interval,
+        idle_timeout: config.idle_timeout,
+        stalled_timeout: config.stalled_timeout,
+        max_connections_per_user: config.max_connections_per_user,
+        frame_rate: if config.rate_limits { defaults.frame_rate } else { 0 },
+        ..defaults
+    }
 }

@@ -13,6 +13,8 @@ use tokio::{net::TcpListener, time::sleep};
 use tracing::{info, warn};
 
 use crate::{
+    auth::{Keys, key_file::KeyFileError},
+    clock::Clock,
     config::Config,
     store::{SchemaStatus, Store, StoreError, StoreOptions},
 };
@@ -163,6 +165,22 @@ pub fn require_keys_file(config: &Config) -> Result<(), StartError> {
          replica (keys_file, PARLEY_KEYS_FILE).",
         config.keys_file.display()
     )))
+}
+
+/// Opens the key file; an embedded replica makes one where there is none.
+pub fn open_keys(config: &Config, clock: &Clock) -> Result<Keys, StartError> {
+    require_keys_file(config)?;
+    let path = &config.keys_file;
+    if config.is_embedded() {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        folder.map(private_folder).transpose()?;
+        return Keys::open_or_generate(path, clock.now()).map_err(bad_keys);
+    }
+    Keys::open(path).map_err(bad_keys)
+}
+
+fn bad_keys(why: KeyFileError) -> StartError {
+    StartError::Configuration(why.to_string())
 }
 
 /// The file of an embedded database; none for Postgres and for memory.

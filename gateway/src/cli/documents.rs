@@ -4,13 +4,17 @@ use super::{Failure, say};
 use crate::metrics::Metrics;
 
 pub fn openapi() -> Result<(), Failure> {
-    // crate::http::openapi()
-    Err(Failure::runtime("This build has no REST API yet."))
+    say(&pretty(&crate::http::openapi())?);
+    Ok(())
 }
 
 pub fn asyncapi() -> Result<(), Failure> {
-    // crate::ws::asyncapi()
-    Err(Failure::runtime("This build has no socket yet."))
+    say(&pretty(&crate::ws::asyncapi())?);
+    Ok(())
+}
+
+fn pretty(document: &impl serde::Serialize) -> Result<String, Failure> {
+    serde_json::to_string_pretty(document).map_err(|why| Failure::runtime(why.to_string()))
 }
 
 pub fn metrics() -> Result<(), Failure> {

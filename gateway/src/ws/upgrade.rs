@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::{
-    Extension, Router,
+    Extension, Json, Router,
     extract::{Query, State, WebSocketUpgrade, rejection::QueryRejection},
     http::{HeaderMap, header},
     response::{IntoResponse, Response},
@@ -41,7 +41,10 @@ const WRITE_BUFFER: usize = 8 * 1024;
 const MAX_WRITE_BUFFER: usize = 256 * 1024;
 
 pub fn router(state: SocketState) -> Router {
-    Router::new().route("/ws", get(upgrade)).with_state(state)
+    Router::new()
+        .route("/ws", get(upgrade))
+        .route("/asyncapi.json", get(async || Json(super::asyncapi())))
+        .with_state(state)
 }
 
 #[derive(Deserialize)]
