@@ -13,11 +13,14 @@ if (!existsSync(join(dist, 'index.html'))) {
 const files = readdirSync(join(dist, 'assets')).filter((name) => !/\.(?:br|gz)$/.test(name));
 const gzip = (name) => gzipSync(readFileSync(join(dist, name)), { level: 9 }).length;
 const sum = (pattern) =>
-  files.filter((name) => pattern.test(name)).reduce((total, name) => total + gzip(`assets/${name}`), 0);
+  files
+    .filter((name) => pattern.test(name))
+    .reduce((total, name) => total + gzip(`assets/${name}`), 0);
 
 const entry = sum(/^index-.*\.js$/);
 const css = sum(/\.css$/);
-const first = gzip('index.html') + sum(/\.js$/) + css + sum(/\.svg$/) + sum(/-latin-wght-.*\.woff2$/);
+const first =
+  gzip('index.html') + sum(/\.js$/) + css + sum(/\.svg$/) + sum(/-latin-wght-.*\.woff2$/);
 
 let failed = false;
 for (const [label, bytes, limit] of [

@@ -211,20 +211,16 @@ export class Client {
   private refresh(id: string): void {
     if (this.refreshing.has(id)) return;
     this.refreshing.add(id);
-    this.api
-      .conversation(id)
-      .then(
-        (conversation) => {
-          this.chats.added(conversation);
-          return conversation.last_seq < (this.chats.find(id)?.meta.last_seq ?? 0);
-        },
-        // Gone: the socket tells. Not reached: the next snapshot tells.
-        () => false,
-      )
-      .then((outdated) => {
+    this.api.conversation(id).then(
+      (conversation) => {
         this.refreshing.delete(id);
-        if (outdated) this.refresh(id);
-      });
+        this.chats.added(conversation);
+        // The log went on while the answer was made: it may miss what made it necessary.
+        if (conversation.last_seq < (this.chats.find(id)?.meta.last_seq ?? 0)) this.refresh(id);
+      },
+      // Gone: the socket tells. Not reached: the next snapshot tells.
+      () => this.refreshing.delete(id),
+    );
   }
 }
 

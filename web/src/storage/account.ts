@@ -1,5 +1,5 @@
-import type { AuthResponse, User } from '../gen/wire';
 import type { Letter, Shelf } from '../core/outbox/outbox';
+import type { AuthResponse, User } from '../gen/wire';
 import { local } from './local';
 
 const USER = 'parley.user';
@@ -32,9 +32,14 @@ export const account = {
     return { device_id: known.device_id, device_secret: known.device_secret };
   },
 
+  /** Nobody is signed in; drafts and unsent messages wait for their user. */
+  leave(): void {
+    local.remove(USER);
+  },
+
   /** Forgets everything of this user but that the browser is known. */
   forget(user: string): void {
-    local.remove(USER);
+    account.leave();
     for (const prefix of [outboxKey(user, ''), draftKey(user, '')]) {
       for (const key of local.keys(prefix)) local.remove(key);
     }
@@ -56,7 +61,8 @@ const draftKey = (user: string, conversation: string): string =>
   `parley.draft.${user}.${conversation}`;
 
 export const drafts = {
-  get: (user: string, conversation: string): string => local.get(draftKey(user, conversation)) ?? '',
+  get: (user: string, conversation: string): string =>
+    local.get(draftKey(user, conversation)) ?? '',
 
   set(user: string, conversation: string, text: string): void {
     if (text === '') local.remove(draftKey(user, conversation));

@@ -65,7 +65,8 @@ export class Auth {
   }
 
   private async valid(): Promise<string> {
-    if (this.token !== undefined && this.clock.now() < this.expiresAt - MARGIN_MS) return this.token;
+    if (this.token !== undefined && this.clock.now() < this.expiresAt - MARGIN_MS)
+      return this.token;
     return await this.refresh(this.token);
   }
 

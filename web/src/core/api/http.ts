@@ -6,8 +6,8 @@ export class ApiError extends Error {
     readonly status: number,
     readonly code: string,
     message: string,
-    readonly field: string | undefined = undefined,
-    readonly retryAfterMs: number | undefined = undefined,
+    readonly field?: string,
+    readonly retryAfterMs?: number,
   ) {
     super(message);
     this.name = 'ApiError';
@@ -37,7 +37,7 @@ const TIMEOUT_MS = 10_000;
 
 export async function call<T>(path: string, options: Call = {}): Promise<T> {
   const headers: Record<string, string> = {};
-  if (options.token !== undefined) headers['Authorization'] = `Bearer ${options.token}`;
+  if (options.token !== undefined) headers.Authorization = `Bearer ${options.token}`;
   if (options.body !== undefined) headers['Content-Type'] = 'application/json';
   const timeout = new AbortController();
   const timer = setTimeout(() => timeout.abort(), TIMEOUT_MS);

@@ -58,7 +58,7 @@ export class Outbox {
   private lastAt = 0;
 
   constructor(private readonly env: OutboxEnvironment) {
-    for (const letter of env.shelf.all().sort((a, b) => a.at - b.at)) {
+    for (const letter of env.shelf.all().toSorted((a, b) => a.at - b.at)) {
       const state = letter.refused === undefined ? 'waiting' : 'failed';
       this.items.set(letter.client_msg_id, { ...letter, state });
       this.lastAt = letter.at;

@@ -38,8 +38,8 @@ export class TypingList {
 
   /** Nothing of this is true any more: the connection is gone. */
   clear(): void {
-    for (const [conversation, users] of [...this.typing]) {
-      for (const user of [...users.keys()]) this.stopped(conversation, user);
+    for (const [conversation, users] of this.typing) {
+      for (const user of users.keys()) this.stopped(conversation, user);
     }
   }
 }

@@ -69,9 +69,7 @@ export class Unread {
   }
 
   private counts(message: Message): boolean {
-    return (
-      message.kind === 'text' && message.sender_id !== this.me && message.seq > this.base.read
-    );
+    return message.kind === 'text' && message.sender_id !== this.me && message.seq > this.base.read;
   }
 
   private step(step: Step): void {

@@ -1,6 +1,6 @@
 import type { Conversation, Cursor, Message, SystemEvent } from '../../gen/wire';
 import { baseOf, Unread } from '../read/unread';
-import { Timeline } from '../timeline/timeline';
+import type { Timeline } from '../timeline/timeline';
 import type { LogFrame } from '../wire/frames';
 
 export interface Mark {

@@ -42,7 +42,7 @@ export class Chats {
 
   /** Newest activity first, which is what a resumption needs first too. */
   ordered(): Chat[] {
-    return [...this.chats.values()].sort((a, b) => (activity(a) < activity(b) ? 1 : -1));
+    return [...this.chats.values()].toSorted((a, b) => (activity(a) < activity(b) ? 1 : -1));
   }
 
   /** Where this device is, for a `hello` that starts a connection. */
