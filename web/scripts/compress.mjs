@@ -6,7 +6,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 const dist = new URL('../dist/', import.meta.url).pathname;
 const text = /\.(?:html|js|css|svg)$/;
 
-for (const name of readdirSync(dist, { recursive: true })) {
+for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
   if (!text.test(name)) continue;
   const source = readFileSync(join(dist, name));
   const params = {

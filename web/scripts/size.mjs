@@ -12,6 +12,7 @@ if (!existsSync(join(dist, 'index.html'))) {
 
 const files = readdirSync(join(dist, 'assets')).filter((name) => !/\.(?:br|gz)$/.test(name));
 const gzip = (name) => gzipSync(readFileSync(join(dist, name)), { level: 9 }).length;
+/** @param {RegExp} pattern */
 const sum = (pattern) =>
   files
     .filter((name) => pattern.test(name))
