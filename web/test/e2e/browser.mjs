@@ -79,11 +79,14 @@ export class Person {
     const dialog = this.page.getByRole('dialog');
     for (const name of names) {
       await dialog.getByLabel('Find people').fill(name);
-      await dialog.getByRole('list', { name: 'People found' }).getByText(nameOf(name)).click();
+      await dialog
+        .getByRole('list')
+        .getByRole('button', { name: nameOf(name) })
+        .click();
     }
     if (title !== undefined) await dialog.getByLabel('Group name').fill(title);
     await dialog.getByRole('button', { name: /^(Start conversation|Create group)$/ }).click();
-    await this.page.waitForURL(/\/c\//);
+    await dialog.waitFor({ state: 'detached' });
     return this.page.url().split('/c/')[1] ?? '';
   }
 

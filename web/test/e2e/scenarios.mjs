@@ -81,7 +81,7 @@ export function scenarios({ gateway, browser }) {
         await toast.waitFor({ timeout: AT_ONCE_MS });
         const shown = Date.now();
         assert.match((await toast.textContent()) ?? '', new RegExp(ada.name));
-        await bo.row(`${ada.name}, 1 unread`).waitFor();
+        await bo.row(`${ada.name} 1 unread`).waitFor();
         await eventually(
           () => bo.page.title(),
           (title) => title.startsWith('(1)'),
@@ -100,9 +100,9 @@ export function scenarios({ gateway, browser }) {
         await bo.toasts().getByText('Are you there?').click();
         await bo.message('Are you there?').waitFor();
         assert.equal(await bo.page.locator('.divider.new').count(), 1);
-        await ada.page.getByText(/^Seen /).waitFor();
+        await ada.page.getByText(/^Seen \d{1,2}:\d\d/).waitFor();
         await bo.row(ada.name).waitFor();
-        const label = () => bo.row(ada.name).getAttribute('aria-label');
+        const label = () => bo.row(ada.name).textContent();
         await eventually(label, (text) => text !== null && !text.includes('unread'), 2_000);
         await eventually(
           () => bo.page.title(),
@@ -139,13 +139,13 @@ export function scenarios({ gateway, browser }) {
     [
       'presence is shown, and a closed browser goes offline',
       async () => {
-        await bo.row(`${ada.name}, online`).waitFor();
+        await bo.row(`${ada.name} online`).waitFor();
         const eve = await Person.open(browser, url, `eve${suffix}`);
         await eve.register();
         await eve.start([bo.username]);
-        await bo.row(`${eve.name}, online`).waitFor();
+        await bo.row(`${eve.name} online`).waitFor();
         await eve.page.context().close();
-        await bo.row(`${eve.name}, offline`).waitFor({ timeout: 20_000 });
+        await bo.row(`${eve.name} offline`).waitFor({ timeout: 20_000 });
       },
     ],
     [
@@ -185,7 +185,7 @@ export function scenarios({ gateway, browser }) {
         await cem.send(group, 'Hi all');
         await ada.message('Hi all').waitFor();
         await bo.toasts().getByText('Hi all').waitFor();
-        await bo.row('Garden, 1 unread').click();
+        await bo.row('Garden 1 unread').click();
         await bo.message('Hi all').waitFor();
       },
     ],
@@ -205,7 +205,7 @@ export function scenarios({ gateway, browser }) {
         await pause(300);
         const worst = await scrollToTop(ada);
         assert.ok(worst <= 1, `a row moved by ${worst} px`);
-        await ada.page.getByText(`Say hello to ${nameOfRest(cem)}.`).waitFor();
+        await ada.page.getByText('This is the beginning of the conversation.').waitFor();
         assert.deepEqual(await ada.texts(), texts);
       },
     ],

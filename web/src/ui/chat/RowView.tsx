@@ -42,10 +42,15 @@ export function RowView(props: { rowKey: string; rows: Accessor<Map<string, Row>
 
 function Start(props: { chat: Chat }) {
   const model = useModel();
+  const spoken = createMemo(
+    () =>
+      model.chat(props.chat.id)?.timeline?.messages.some(({ kind }) => kind === 'text') === true,
+  );
+  const partner = (): string | undefined => model.partner(props.chat);
   return (
     <li class="start">
-      <Show when={model.partner(props.chat)} fallback={text.beginning}>
-        {(partner) => text.sayHello(model.nameOf(partner()))}
+      <Show when={spoken() ? undefined : partner()} fallback={text.beginning}>
+        {(id) => text.sayHello(model.nameOf(id()))}
       </Show>
     </li>
   );
@@ -105,7 +110,9 @@ function Message(props: { row: MessageRow }) {
         <Show when={row().edited}>
           <span class="meta"> {text.edited}</span>
         </Show>
-        <Show when={row().seenAt}>{(at) => <p class="meta">{text.seen(at())}</p>}</Show>
+        <Show when={row().seenAt}>
+          {(at) => <p class="meta">{text.seen(at() === '' ? '' : timeOf(at()))}</p>}
+        </Show>
         <Show when={row().state === 'failed'}>
           <Failed row={row()} />
         </Show>

@@ -41,7 +41,7 @@ export function NewConversation(props: { onClose: () => void }) {
   const choose = (user: User): void => {
     setChosen([...chosen(), user]);
     setQuery('');
-    form?.querySelector<HTMLInputElement>('[type="search"]')?.focus();
+    form?.querySelector<HTMLInputElement>('[name="query"]')?.focus();
   };
   const isGroup = (): boolean => chosen().length > 1;
 
@@ -103,7 +103,7 @@ export function NewConversation(props: { onClose: () => void }) {
         </Show>
         <Field
           label={text.findPeople}
-          type="search"
+          name="query"
           autocomplete="off"
           autofocus
           value={query()}

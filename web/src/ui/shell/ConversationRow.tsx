@@ -39,8 +39,9 @@ export function ConversationRow(props: { id: string }) {
     const body = message.body ?? text.deleted;
     return own || partner() === undefined ? `${sender()}: ${body}` : body;
   });
-  const label = (): string =>
-    [title(), unread() === 0 ? '' : text.unread(unread()), text.presence[status() ?? 'unknown']]
+  /** What the badge and the dot say, in words. */
+  const state = (): string =>
+    [unread() === 0 ? '' : text.unread(unread()), text.presence[status() ?? 'unknown']]
       .filter((part) => part !== '')
       .join(', ');
 
@@ -49,19 +50,22 @@ export function ConversationRow(props: { id: string }) {
       <a
         class="conversation"
         href={pathOf(props.id)}
-        aria-label={label()}
         aria-current={model.openId() === props.id ? 'page' : undefined}
         classList={{ unread: unread() > 0 }}
         onClick={follow}
       >
         <Avatar id={partner() ?? props.id} name={title()} status={status()} />
-        <span class="name">{title()}</span>
+        <span class="name">
+          {title()} <span class="visually-hidden">{state()}</span>
+        </span>
         <Show when={at() !== ''}>
           <time datetime={at()}>{shortly(at(), Date.now())}</time>
         </Show>
         <span class="preview">{preview()}</span>
         <Show when={unread() > 0}>
-          <span class="badge">{badge(unread())}</span>
+          <span class="badge" aria-hidden="true">
+            {badge(unread())}
+          </span>
         </Show>
       </a>
     </li>
