@@ -151,6 +151,9 @@ fn stored(error: StoreError) -> Problem {
 }
 
 #[cfg(test)]
+mod flow_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
