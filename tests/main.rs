@@ -4,6 +4,10 @@ mod support;
 
 mod cli;
 mod config;
+mod crash;
+mod feed;
 mod generated;
+mod invariants;
+mod replay;
 mod repository;
 mod server;

@@ -7,3 +7,7 @@ use std::time::Duration;
 pub const PROCESS: Duration = Duration::from_secs(30);
 /// An answer of a server that is running.
 pub const ANSWER: Duration = Duration::from_secs(10);
+/// What should happen at once: delivery, the feed, a reconnect.
+pub const SOON: Duration = Duration::from_secs(10);
+/// How long something must not happen to count as not happening.
+pub const QUIET: Duration = Duration::from_millis(400);

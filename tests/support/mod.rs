@@ -1,7 +1,10 @@
 //! What the tests share: named time limits, waiting for a condition, the
 //! repository's files, the gateway as a process.
 
+pub mod client;
+pub mod cluster;
 pub mod limits;
+pub mod postgres;
 pub mod process;
 
 use std::{fs, future::Future, path::PathBuf, time::Duration};

@@ -1,0 +1,165 @@
+//! Several real replicas in this process, over one real database.
+
+use parley::{
+    app::App,
+    clock::Clock,
+    config::{Config, SecretUrl},
+    metrics::Metrics,
+    model::*,
+    server::{Acceptor, Settings},
+    shutdown::Shutdown,
+    store::Store,
+};
+use sqlx::Connection;
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+
+use super::{client::Person, postgres};
+
+/// The two databases everything is tested on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    Sqlite,
+    Postgres,
+}
+
+pub struct Cluster {
+    pub replicas: Vec<Replica>,
+    pub config: Config,
+    _folder: TempDir,
+}
+
+pub struct Replica {
+    pub url: String,
+    pub clock: Clock,
+    pub metrics: Metrics,
+    pub store: Store,
+    pub shutdown: Shutdown,
+}
+
+impl Cluster {
+    pub async fn start(database: Database, replicas: usize) -> Self {
+        Self::configured(database, replicas, |_| {}).await
+    }
+
+    pub async fn configured(
+        database: Database,
+        replicas: usize,
+        configure: impl Fn(&mut Config),
+    ) -> Self {
+        let folder = TempDir::new().expect("a folder");
+        let mut config = Config::embedded(folder.path()).expect("a configuration");
+        config.rate_limits = false;
+        config.drain_window = std::time::Duration::ZERO;
+        if database == Database::Postgres {
+            config.database_url = SecretUrl::new(postgres::fresh_database().await);
+            config.database_max_connections = 8;
+        }
+        configure(&mut config);
+        parley::auth::key_file::generate(&config.keys_file, Clock::default().now())
+            .expect("a key file");
+        let mut cluster = Self { replicas: vec![], config, _folder: folder };
+        for _ in 0..replicas {
+            cluster.add().await;
+        }
+        cluster
+    }
+
+    /// Starts one more replica.
+    pub async fn add(&mut self) {
+        let (clock, shutdown) = (Clock::default(), Shutdown::new());
+        let config = self.config.clone();
+        let acceptor = Acceptor::new(Settings::from(&config), Metrics::new());
+        let app = App::build(config, clock.clone(), shutdown.clone()).expect("an app");
+        app.store.migrate().await.expect("a schema");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let (metrics, store) = (app.metrics.clone(), app.store.clone());
+        tokio::spawn(app.serve(listener, acceptor));
+        self.replicas.push(Replica { url, clock, metrics, store, shutdown });
+    }
+
+    pub fn url(&self) -> &str {
+        &self.replicas[0].url
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.replicas[0].store
+    }
+
+    pub async fn register(&self, username: &str) -> Person {
+        Person::register(self.url(), username).await
+    }
+
+    /// The seqs of a conversation's whole log, read without a reader.
+    pub async fn log(&self, id: ConversationId) -> Vec<LogEntry> {
+        let mut log: Vec<LogEntry> = Vec::new();
+        loop {
+            let at = log.last().map(|entry| (entry.seq, Some(entry.event_id)));
+            let (seq, event_id) = at.unwrap_or((0, None));
+            let after = Cursor { seq, event_id };
+            match self.store().log_range(id, after, None, 500).await.expect("a range") {
+                parley::store::LogRange::Entries { entries, .. } if entries.is_empty() => {
+                    return log;
+                }
+                parley::store::LogRange::Entries { entries, .. } => log.extend(entries),
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    /// What an asynchronous failover or an old backup does: the entries above
+    /// `last` are gone, and nobody was told.
+    pub async fn forget_entries_above(&self, id: ConversationId, last: &LogEntry) {
+        const STATEMENTS: [&str; 3] = [
+            "delete from messages where conversation_id = $1 and seq > $2",
+            "delete from message_changes where conversation_id = $1 and seq > $2",
+            "update conversations set last_seq = $2, last_event_id = $3 where id = $1",
+        ];
+        let url = self.config.database_url.expose();
+        for statement in STATEMENTS {
+            macro_rules! run {
+                ($connection:ty) => {{
+                    let mut connection = <$connection>::connect(url).await.expect("a connection");
+                    let query = sqlx::query(statement).bind(id.0).bind(last.seq);
+                    let query = match statement.contains("$3") {
+                        true => query.bind(last.event_id.0),
+                        false => query,
+                    };
+                    query.execute(&mut connection).await.expect("it is gone");
+                }};
+            }
+            match self.config.is_embedded() {
+                true => run!(sqlx::SqliteConnection),
+                false => run!(sqlx::PgConnection),
+            }
+        }
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for replica in &self.replicas {
+            replica.shutdown.begin_kill();
+        }
+    }
+}
+
+/// Makes one test of each function for each database.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::support::cluster::Database::Sqlite).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::support::cluster::Database::Postgres).await;
+            })*
+        }
+    };
+}
