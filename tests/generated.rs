@@ -1,25 +1,12 @@
 //! Files of the repository that are generated from the code: each is
 //! reproduced here and must not differ. `make gen` writes them.
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::collections::BTreeMap;
 
 use parley::model::{self, *};
 use ts_rs::{Config, TS, TypeVisitor};
 
-fn repository() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// Compares, or writes when asked to by `PARLEY_GENERATE=1`.
-fn reproduces(path: &str, content: &str) {
-    let file = repository().join(path);
-    if std::env::var_os("PARLEY_GENERATE").is_some() {
-        fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, content).unwrap();
-    }
-    let found = fs::read_to_string(&file).unwrap_or_default();
-    assert!(found == content, "{path} is out of date: run `make gen`");
-}
+use crate::support::reproduces;
 
 /// Declarations by name, dependencies included.
 struct Declarations<'a> {
@@ -74,6 +61,15 @@ fn wire_types_of_the_web_client_match_the_gateway() {
         SyncResponse,
         Device,
         Participant,
+        RegisterRequest,
+        LoginRequest,
+        RefreshRequest,
+        ChangePassword,
+        PatchUser,
+        AuthResponse,
+        TokenResponse,
+        Ticket,
+        parley::http::ProblemBody,
     );
     let body: Vec<_> = all.found.into_values().collect();
     let text = format!(

@@ -76,7 +76,7 @@ impl Seed {
         if !self.force {
             accounts::require_empty(&store).await?;
         }
-        let keys = open_keys(&config)?;
+        let keys = startup::open_keys(&config, &clock())?;
         let hash = accounts::hash(&config, &password).await?;
 
         let mut users: Vec<Seeded> = stream::iter(0..self.users)
@@ -109,14 +109,6 @@ impl Seed {
         ));
         store.close().await;
         Ok(())
-    }
-}
-
-fn open_keys(config: &Config) -> Result<Keys, Failure> {
-    startup::require_keys_file(config)?;
-    match config.is_embedded() {
-        true => Ok(Keys::open_or_generate(&config.keys_file, clock().now())?),
-        false => Ok(Keys::open(&config.keys_file)?),
     }
 }
 

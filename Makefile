@@ -1,0 +1,62 @@
+# `make` lists the targets. The web client is built before the gateway, which
+# embeds it; both only when something changed.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+WEB_FILES := $(shell find web -name node_modules -prune -o -name dist -prune -o -type f -print 2>/dev/null)
+REVISION := $(shell git rev-parse --short=12 HEAD 2>/dev/null)
+DATE := $(shell git log -1 --format=%cI 2>/dev/null)
+
+##@ Use it
+.PHONY: run
+run: web/dist/index.html ## Build everything and serve on the embedded database
+	cargo build --bin gateway
+	@printf '\n  Open http://127.0.0.1:8080 and make an account (Ctrl-C ends it)\n\n'
+	@exec $(TARGET)/debug/gateway serve
+
+.PHONY: demo
+demo: web/dist/index.html ## Fill the embedded database with a team's conversations
+	cargo run --bin gateway -- demo
+
+.PHONY: build
+build: web/dist/index.html ## Make the release binary, web client inside
+	BUILD_REVISION=$(REVISION) BUILD_DATE=$(DATE) cargo build --release --locked --bin gateway
+	@ls -lh $(TARGET)/release/gateway
+
+##@ Work on it
+.PHONY: test
+test: ## Run all tests; T=name runs those whose name contains it
+	@tests/run $(T)
+
+.PHONY: check
+check: ## Formatting, lints, dependencies, generated files
+	@tests/check
+
+.PHONY: gen
+gen: ## Write the files that are generated from the code
+	PARLEY_GENERATE=1 cargo test --test tests -- generated:: repository::the_settings
+
+.PHONY: web
+web: web/dist/index.html ## Build the web client
+
+.PHONY: clean
+clean: ## Remove what was built; data stays
+	rm -rf $(TARGET) web/dist web/node_modules
+
+.PHONY: help
+help: ## Show this text
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+
+web/node_modules/.package-lock.json: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+
+web/dist/index.html: web/node_modules/.package-lock.json $(WEB_FILES)
+	cd web && npm run build
+	@# Embedded at compile time, and cargo does not know the folder.
+	@touch $@ gateway/src/http/web.rs

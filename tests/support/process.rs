@@ -1,0 +1,122 @@
+//! The real binary, as a process of its own. Waiting for it happens on
+//! blocking threads: tokio's processes would need a feature that the gateway
+//! does not, and with it everything would be built twice.
+
+use std::{
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+};
+
+use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
+
+use super::{eventually, limits};
+
+/// A command of the gateway in an empty environment and a folder of its own.
+pub fn gateway(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
+    command.current_dir(folder).stdin(Stdio::null());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PARLEY_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// Runs a command of the gateway to its end.
+pub async fn run(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = gateway(folder);
+    command.args(arguments);
+    finished(command).await
+}
+
+pub async fn finished(mut command: Command) -> Output {
+    let output = spawn_blocking(move || command.output());
+    timeout(limits::PROCESS, output).await.expect("the process ends").unwrap().unwrap()
+}
+
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// `gateway serve` on ports the system chose; ends with the test.
+pub struct Serving {
+    child: Child,
+    /// `http://127.0.0.1:…`
+    pub public: String,
+    log: mpsc::UnboundedReceiver<String>,
+}
+
+impl Serving {
+    /// Starts it and waits until it listens.
+    pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        let ports = ["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"];
+        let mut child = gateway(folder)
+            .arg("serve")
+            .args(ports)
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (lines, log) = mpsc::unbounded_channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        std::thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                let _ = lines.send(line);
+            }
+        });
+        let mut serving = Self { child, public: String::new(), log };
+        let line = serving.line_with("listening on http://").await;
+        serving.public = between(&line, "listening on ", "\"").to_owned();
+        serving
+    }
+
+    /// The next line of the log that holds `text`.
+    pub async fn line_with(&mut self, text: &str) -> String {
+        let mut seen = String::new();
+        let found = async {
+            while let Some(line) = self.log.recv().await {
+                if line.contains(text) {
+                    return line;
+                }
+                seen += &(line + "\n");
+            }
+            panic!("ended without logging {text:?}:\n{seen}");
+        };
+        timeout(limits::PROCESS, found).await.unwrap_or_else(|_| panic!("never logged {text:?}"))
+    }
+
+    /// Sends a signal by name, as `kill` does.
+    pub fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// Its exit code; none when a signal ended it.
+    pub async fn ended(&mut self) -> Option<i32> {
+        let child = &mut self.child;
+        let status = eventually(limits::PROCESS, "the gateway ends", || {
+            std::future::ready(child.try_wait().unwrap())
+        });
+        status.await.code()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let from = text.find(start).unwrap() + start.len();
+    let rest = &text[from..];
+    &rest[..rest.find(end).unwrap_or(rest.len())]
+}
