@@ -1,1 +1,4 @@
+//! One binary of integration tests: contracts first, then whole replicas.
 
+mod store;
+mod support;

@@ -116,9 +116,9 @@ impl Store {
     pub async fn account_by_username(&self, username: &str) -> Result<Option<Account>> {
         let name = username.to_owned();
         self.read(|conn| {
-            Box::pin(async move {
-                Ok(fetch!(optional, conn, ACCOUNT_BY_USERNAME, &name)?.map(account))
-            })
+            Box::pin(
+                async move { Ok(fetch!(optional, conn, ACCOUNT_BY_USERNAME, &name)?.map(account)) },
+            )
         })
         .await
     }

@@ -14,9 +14,7 @@ use futures_util::future::join_all;
 
 use super::{
     Appended, NewMessage, Refusal, Result, Store, StoreError, append_postgres, append_sqlite,
-    open::Pools,
-    sql::On,
-    work::detached,
+    open::Pools, sql::On, work::detached,
 };
 use crate::model::*;
 

@@ -13,8 +13,7 @@ use super::{
 };
 use crate::model::*;
 
-const BY_DIRECT_KEY: Sql =
-    sql!("select id, request_hash from conversations where direct_key = $1");
+const BY_DIRECT_KEY: Sql = sql!("select id, request_hash from conversations where direct_key = $1");
 
 const BY_CLIENT_ID: Sql =
     sql!("select id, request_hash from conversations where created_by = $1 and client_id = $2");

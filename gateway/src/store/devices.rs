@@ -132,10 +132,8 @@ impl Store {
     }
 
     pub async fn touch_device(&self, device: DeviceId, at: Timestamp) -> Result<()> {
-        self.write(move |tx| {
-            Box::pin(async move { execute!(tx, TOUCH, device, at).map(drop) })
-        })
-        .await
+        self.write(move |tx| Box::pin(async move { execute!(tx, TOUCH, device, at).map(drop) }))
+            .await
     }
 
     /// Latest `last_seen_at` over each user's devices.

@@ -55,11 +55,9 @@ impl Split {
             Around::Newest => Self { at: Seq::MAX, older: limit, newer: 0 },
             Around::Before(seq) => Self { at: seq, older: limit, newer: 0 },
             Around::After(seq) => Self { at: seq.saturating_add(1), older: 0, newer: limit },
-            Around::Around(seq) => Self {
-                at: seq.saturating_add(1),
-                older: limit - limit / 2,
-                newer: limit / 2,
-            },
+            Around::Around(seq) => {
+                Self { at: seq.saturating_add(1), older: limit - limit / 2, newer: limit / 2 }
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use crate::model::*;
 /// during it.
 const LOCK: Sql =
     sql!("select kind, title, share_history, last_seq, last_event_id from conversations
-    where id = $1" (lock));
+    where id = $1"(lock));
 
 const ROLE: Sql = sql!(
     "select role, visible_from_seq from conversation_participants
@@ -31,8 +31,7 @@ const INSERT_CHANGE: Sql = sql!(
     values ($1, $2, $3, $4, $5, $6, $7)"
 );
 
-const BUMP: Sql =
-    sql!("update conversations set last_seq = $2, last_event_id = $3 where id = $1");
+const BUMP: Sql = sql!("update conversations set last_seq = $2, last_event_id = $3 where id = $1");
 
 /// The actor's part in a locked conversation.
 #[derive(Clone, Copy, sqlx::FromRow)]

@@ -38,8 +38,7 @@ const RANGE: Sql = sql!(
     order by entries.entry_seq"
 );
 
-const HEADS: Sql =
-    sql!("select id, last_seq, last_event_id from conversations where id" (any "$1") " order by id");
+const HEADS: Sql = sql!("select id, last_seq, last_event_id from conversations where id" (any "$1") " order by id");
 
 #[derive(sqlx::FromRow)]
 struct RangeRow {

@@ -28,10 +28,9 @@ const MARK: Sql = sql!(
     where p.conversation_id = $1 and p.user_id = $2 and p.left_seq is null"
 );
 
-const SETTINGS: Sql = sql!(
-    "select muted, pinned from conversation_participants
-    where conversation_id = $1 and user_id = $2 and left_seq is null" (lock)
-);
+const SETTINGS: Sql =
+    sql!("select muted, pinned from conversation_participants
+    where conversation_id = $1 and user_id = $2 and left_seq is null"(lock));
 
 const SET_SETTINGS: Sql = sql!(
     "update conversation_participants set muted = $3, pinned = $4

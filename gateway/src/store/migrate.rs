@@ -131,11 +131,7 @@ async fn status(conn: &mut Conn) -> Result<SchemaStatus> {
         let those = applied.iter().filter(|(version, _)| ours.version_exists(**version) == known);
         those.map(|(version, name)| label(*version, name)).collect()
     };
-    Ok(SchemaStatus {
-        applied: of(true),
-        pending: missing_in(&applied, &ours),
-        ahead: of(false),
-    })
+    Ok(SchemaStatus { applied: of(true), pending: missing_in(&applied, &ours), ahead: of(false) })
 }
 
 fn missing_in(applied: &BTreeMap<i64, String>, ours: &Migrator) -> Vec<String> {

@@ -10,17 +10,16 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, PgPool, SqlitePool,
+    ConnectOptions, Connection, PgPool, Pool, SqlitePool,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{
-        SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
-    },
+    sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{
-    Result, Store, StoreError, StoreOptions,
+    PoolUsage, Result, Store, StoreError, StoreOptions,
     feed::FeedConnection,
     sql::{On, execute, sql},
 };
@@ -63,8 +62,9 @@ pub struct SqlitePools {
     /// fairer than its busy loop.
     pub writer: SqlitePool,
     pub readers: SqlitePool,
-    /// How often the writer was opened: its `data_version` means nothing to
-    /// the next one.
+    /// Tells these pools from others, and how often the writer was opened: a
+    /// `data_version` means nothing to the next connection.
+    pub name: Uuid,
     pub writers_opened: Arc<AtomicU64>,
 }
 
@@ -76,9 +76,7 @@ impl Store {
     pub fn open(options: &StoreOptions) -> Result<Self> {
         let invalid = |e: sqlx::Error| StoreError::Unexpected(format!("database url: {e}"));
         let pools = match options.url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => {
-                On::Sqlite(sqlite(options, options.url.parse().map_err(invalid)?))
-            }
+            Some("sqlite") => On::Sqlite(sqlite(options, options.url.parse().map_err(invalid)?)),
             Some("postgres" | "postgresql") => {
                 let connect = PgConnectOptions::from_str(&options.url).map_err(invalid)?;
                 On::Postgres(postgres(options, connect))
@@ -97,10 +95,25 @@ impl Store {
 
     /// One round trip.
     pub async fn ping(&self) -> Result<()> {
-        self.read(|conn| {
-            Box::pin(async move { execute!(conn, sql!("select 1")).map(drop) })
-        })
-        .await
+        self.read(|conn| Box::pin(async move { execute!(conn, sql!("select 1")).map(drop) })).await
+    }
+
+    /// For gauges.
+    pub fn usage(&self) -> [PoolUsage; 2] {
+        fn usage<DB: sqlx::Database>(name: &'static str, pool: &Pool<DB>) -> PoolUsage {
+            PoolUsage {
+                pool: name,
+                open: pool.size(),
+                idle: pool.num_idle() as u32,
+                max: pool.options().get_max_connections(),
+            }
+        }
+        match &self.pools {
+            On::Postgres(pools) => {
+                [usage("general", &pools.general), usage("appends", &pools.appends)]
+            }
+            On::Sqlite(pools) => [usage("readers", &pools.readers), usage("writer", &pools.writer)],
+        }
     }
 
     /// Waits for what is running, then disconnects.
@@ -173,8 +186,8 @@ fn sqlite(options: &StoreOptions, connect: SqliteConnectOptions) -> SqlitePools 
                 Box::pin(async { Ok(()) })
             })
             .connect_lazy_with(connect.clone()),
-        readers: pool(SQLITE_READERS)
-            .connect_lazy_with(connect.clone().pragma("query_only", "on")),
+        readers: pool(SQLITE_READERS).connect_lazy_with(connect.clone().pragma("query_only", "on")),
+        name: Uuid::now_v7(),
         writers_opened,
     }
 }

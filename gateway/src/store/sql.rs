@@ -54,31 +54,75 @@ macro_rules! text {
 }
 
 macro_rules! postgres {
-    ((any $list:literal)) => { concat!(" = any(", $list, ")") };
-    ((each $list:literal)) => { concat!("(select unnest(", $list, "::uuid[]) as id)") };
-    ((lock)) => { " for no key update" };
-    ((list $x:literal)) => { concat!("coalesce(json_agg(", $x, "), '[]')::text") };
-    ((object)) => { "json_build_object" };
-    ((id $x:literal)) => { $x };
-    ((millis $x:literal)) => { concat!("(extract(epoch from ", $x, ") * 1000)::bigint") };
-    ((postgres $x:literal)) => { $x };
-    ((sqlite $x:literal)) => { "" };
-    ((use $name:ident)) => { $name!(postgres) };
-    ($text:literal) => { $text };
+    ((any $list:literal)) => {
+        concat!(" = any(", $list, ")")
+    };
+    ((each $list:literal)) => {
+        concat!("(select unnest(", $list, "::uuid[]) as id)")
+    };
+    ((lock)) => {
+        " for no key update"
+    };
+    ((list $x:literal)) => {
+        concat!("coalesce(json_agg(", $x, "), '[]')::text")
+    };
+    ((object)) => {
+        "json_build_object"
+    };
+    ((id $x:literal)) => {
+        $x
+    };
+    ((millis $x:literal)) => {
+        concat!("(extract(epoch from ", $x, ") * 1000)::bigint")
+    };
+    ((postgres $x:literal)) => {
+        $x
+    };
+    ((sqlite $x:literal)) => {
+        ""
+    };
+    ((use $name:ident)) => {
+        $name!(postgres)
+    };
+    ($text:literal) => {
+        $text
+    };
 }
 
 macro_rules! sqlite {
-    ((any $list:literal)) => { concat!(" in (select unhex(value) from json_each(", $list, "))") };
-    ((each $list:literal)) => { concat!("(select unhex(value) as id from json_each(", $list, "))") };
-    ((lock)) => { "" };
-    ((list $x:literal)) => { concat!("json_group_array(json(", $x, "))") };
-    ((object)) => { "json_object" };
-    ((id $x:literal)) => { concat!("lower(hex(", $x, "))") };
-    ((millis $x:literal)) => { $x };
-    ((postgres $x:literal)) => { "" };
-    ((sqlite $x:literal)) => { $x };
-    ((use $name:ident)) => { $name!(sqlite) };
-    ($text:literal) => { $text };
+    ((any $list:literal)) => {
+        concat!(" in (select unhex(value) from json_each(", $list, "))")
+    };
+    ((each $list:literal)) => {
+        concat!("(select unhex(value) as id from json_each(", $list, "))")
+    };
+    ((lock)) => {
+        ""
+    };
+    ((list $x:literal)) => {
+        concat!("json_group_array(json(", $x, "))")
+    };
+    ((object)) => {
+        "json_object"
+    };
+    ((id $x:literal)) => {
+        concat!("lower(hex(", $x, "))")
+    };
+    ((millis $x:literal)) => {
+        $x
+    };
+    ((postgres $x:literal)) => {
+        ""
+    };
+    ((sqlite $x:literal)) => {
+        $x
+    };
+    ((use $name:ident)) => {
+        $name!(sqlite)
+    };
+    ($text:literal) => {
+        $text
+    };
 }
 
 /// `fetch!(all, conn, SQL, bind, …)`: runs a statement and decodes its rows;

@@ -1,0 +1,240 @@
+//! A real Postgres for the tests: started once per test process, on loopback,
+//! in a folder of its own, and gone with the process however that ends.
+//!
+//! Durability is as in production (`fsync` and `synchronous_commit` stay on).
+
+use std::{
+    fs,
+    io::Write,
+    net::TcpListener,
+    os::unix::fs::{MetadataExt, chown},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use parley::store::{Store, StoreOptions};
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use tokio::sync::{Mutex, OnceCell};
+
+use super::SOON;
+
+const MISSING: &str = "no Postgres here: install the Debian package `postgresql` \
+    (its `initdb` is looked for in PATH and in /usr/lib/postgresql/*/bin)";
+
+/// initdb refuses root; it runs as this user then, which Debian's package makes.
+const UNPRIVILEGED: &str = "postgres";
+const SUPERUSER: &str = "parley";
+const TEMPLATE: &str = "parley_template";
+
+/// The server all tests of this process share. *Nobody stops it or looks at its
+/// other databases*; who must do so starts a [`Server`] of their own.
+static SHARED: LazyLock<Server> = LazyLock::new(Server::start);
+
+/// A new, migrated database on the shared server: its URL.
+pub async fn fresh_database() -> String {
+    SHARED.fresh_database().await
+}
+
+/// A new database on the shared server, without any table: its URL.
+pub async fn empty_database() -> String {
+    SHARED.empty_database().await
+}
+
+/// One Postgres. Dropped, or with its test process killed, it stops and its
+/// folder goes away.
+pub struct Server {
+    bin: PathBuf,
+    folder: PathBuf,
+    port: u16,
+    template: OnceCell<()>,
+    copying: Mutex<()>,
+    databases: AtomicU32,
+    /// Closing its standard input tells the watchdog to clean up. The pipe also
+    /// closes when this process is killed.
+    watchdog: std::process::Child,
+}
+
+impl Server {
+    /// Blocks until it accepts connections.
+    pub fn start() -> Self {
+        let bin = binaries().expect(MISSING);
+        let folder = tempfile::Builder::new().prefix("parley-postgres-").tempdir();
+        let folder = folder.expect("a temporary folder").keep();
+        give_away(&folder);
+        let data = folder.join("data");
+        let watchdog = watch(&bin, &folder);
+        run(as_owner(bin.join("initdb"))
+            .args(["--auth=trust", "--encoding=UTF8", "--no-locale", "--no-sync"])
+            .args(["--username", SUPERUSER, "--pgdata"])
+            .arg(&data));
+        let server = Self {
+            bin,
+            folder,
+            port: free_port(),
+            template: OnceCell::new(),
+            copying: Mutex::new(()),
+            databases: AtomicU32::new(0),
+            watchdog,
+        };
+        server.resume();
+        server
+    }
+
+    pub fn url(&self, database: &str) -> String {
+        format!("postgres://{SUPERUSER}@127.0.0.1:{}/{database}", self.port)
+    }
+
+    /// A new, migrated database: its URL.
+    pub async fn fresh_database(&self) -> String {
+        self.template.get_or_init(|| self.make_template()).await;
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.create(&name, TEMPLATE).await;
+        self.url(&name)
+    }
+
+    /// A new database without any table: its URL.
+    pub async fn empty_database(&self) -> String {
+        let name = format!("empty_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        self.create(&name, "template0").await;
+        self.url(&name)
+    }
+
+    /// Ends every session at once and starts again, as after a crash.
+    pub fn crash_and_restart(&self) {
+        run(self.pg_ctl("stop").args(["--mode", "immediate"]));
+        self.resume();
+    }
+
+    fn resume(&self) {
+        let settings = format!(
+            "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} \
+             -c max_connections=300 -c shared_buffers=64MB",
+            self.port,
+            self.folder.display()
+        );
+        let log = self.folder.join("log");
+        run(self.pg_ctl("start").arg("--log").arg(log).arg("--options").arg(settings));
+    }
+
+    fn pg_ctl(&self, what: &str) -> Command {
+        let mut command = as_owner(self.bin.join("pg_ctl"));
+        command.arg(what).arg("--wait").arg("--pgdata").arg(self.folder.join("data"));
+        command
+    }
+
+    async fn make_template(&self) {
+        self.create(TEMPLATE, "template0").await;
+        let options =
+            StoreOptions { url: self.url(TEMPLATE), max_connections: 1, connect_timeout: SOON };
+        let store = Store::open(&options).expect("a store");
+        store.migrate().await.expect("migrations");
+        store.close().await;
+    }
+
+    /// One at a time: a template must not be in use while it is copied.
+    async fn create(&self, name: &str, template: &str) {
+        let _alone = self.copying.lock().await;
+        let mut conn = PgConnection::connect(&self.url("postgres")).await.expect("a connection");
+        let create = format!("create database {name} template {template}");
+        conn.execute(AssertSqlSafe(create)).await.expect("a database");
+        conn.close().await.expect("a goodbye");
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.watchdog.stdin.take());
+        let _ = self.watchdog.wait();
+    }
+}
+
+/// A shell that outlives this process, however it ends, to stop the server and
+/// remove its folder. It waits for the end of its standard input.
+fn watch(bin: &Path, folder: &Path) -> std::process::Child {
+    const SCRIPT: &str = r#"trap '' HUP INT TERM
+        cat > /dev/null
+        "$1"/pg_ctl stop --mode immediate --wait --pgdata "$2"/data
+        rm -rf "$2""#;
+    as_owner("sh")
+        .args(["-c", SCRIPT, "watchdog"])
+        .args([bin, folder])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("a watchdog")
+}
+
+/// A command that runs as who may own a Postgres.
+fn as_owner(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    if !is_root() {
+        return Command::new(program);
+    }
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", UNPRIVILEGED, "--regid", UNPRIVILEGED, "--init-groups", "--"])
+        .arg(program)
+        .current_dir("/");
+    command
+}
+
+fn give_away(folder: &Path) {
+    if is_root() {
+        let id = |flag| -> u32 {
+            let answer = Command::new("id").args([flag, UNPRIVILEGED]).output().expect("id");
+            String::from_utf8_lossy(&answer.stdout).trim().parse().expect(MISSING)
+        };
+        chown(folder, Some(id("-u")), Some(id("-g"))).expect("a folder of their own");
+    }
+}
+
+fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|me| me.uid() == 0)
+}
+
+/// The folder of `initdb` and `pg_ctl`: the newest version Debian has, else
+/// what is in PATH.
+fn binaries() -> Option<PathBuf> {
+    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
+    let mut found: Vec<(u32, PathBuf)> = versions
+        .filter_map(|entry| {
+            let version = entry.file_name().to_str()?.parse().ok()?;
+            Some((version, entry.path().join("bin")))
+        })
+        .filter(|(_, bin)| bin.join("initdb").exists())
+        .collect();
+    found.sort();
+    let in_path = || {
+        let path = std::env::var_os("PATH")?;
+        std::env::split_paths(&path).find(|bin| bin.join("initdb").exists())
+    };
+    found.pop().map(|(_, bin)| bin).or_else(in_path)
+}
+
+/// Below the range that outgoing connections take their ports from.
+fn free_port() -> u16 {
+    let start = 20_000 + (std::process::id() % 10_000) as u16;
+    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    (start..32_000).chain(20_000..start).find(is_free).expect("a free port")
+}
+
+/// Fails with what the command said.
+fn run(command: &mut Command) {
+    let said = tempfile::tempfile().expect("a temporary file");
+    let copy = || said.try_clone().expect("a descriptor");
+    // Not a pipe: the server keeps its end open for as long as it lives.
+    let status = command.stdin(Stdio::null()).stdout(copy()).stderr(copy()).status();
+    let status = status.unwrap_or_else(|e| panic!("{command:?}: {e}"));
+    if !status.success() {
+        let mut said = said;
+        use std::io::{Read, Seek};
+        let mut text = String::new();
+        let _ = said.flush();
+        let _ = said.rewind().and_then(|()| said.read_to_string(&mut text));
+        panic!("{command:?}: {status}\n{text}");
+    }
+}
