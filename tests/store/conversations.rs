@@ -18,8 +18,8 @@ store_contract![
 async fn a_pair_has_one_direct_conversation(db: Db) {
     let [ada, bob] = db.users(["ada", "bob"]).await;
     let attempts = (0..12).map(|n: usize| {
-        let store = if n % 3 == 0 { db.other() } else { db.store.clone() };
-        let new = if n % 2 == 0 { new_direct(ada, bob) } else { new_direct(bob, ada) };
+        let store = if n.is_multiple_of(3) { db.other() } else { db.store.clone() };
+        let new = if n.is_multiple_of(2) { new_direct(ada, bob) } else { new_direct(bob, ada) };
         async move { store.create_conversation(&new).await.unwrap() }
     });
     let made = together(attempts).await;
@@ -69,7 +69,7 @@ async fn a_group_is_one_per_client_id(db: Db) {
     let [ada, bob] = db.users(["ada", "bob"]).await;
     let new = NewConversation { client_id: Some(ClientId::new()), ..new_group(ada, &[bob]) };
     let attempts = (0..12).map(|n: usize| {
-        let store = if n % 3 == 0 { db.other() } else { db.store.clone() };
+        let store = if n.is_multiple_of(3) { db.other() } else { db.store.clone() };
         let attempt = NewConversation {
             id: ConversationId::new(),
             event_id: EventId::new(),
