@@ -1,13 +1,19 @@
-//! One binary for all integration tests: it is linked once.
+//! One binary for all integration tests: it is linked once. Contracts first,
+//! then whole replicas, then the repository itself.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
 mod support;
+
+mod store;
 
 mod cli;
 mod config;
 mod crash;
 mod feed;
-mod generated;
 mod invariants;
 mod replay;
-mod repository;
 mod server;
+
+mod generated;
+mod repository;

@@ -1,7 +1,7 @@
 //! Appending on SQLite: plain statements in one transaction that holds the
 //! database's one write lock from its beginning.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 
 use sqlx::SqliteConnection;
 
@@ -95,12 +95,12 @@ async fn append_one(
     let Some((visible_from,)) = member else {
         return Ok(Outcome::NotFound);
     };
-    if !tops.contains_key(&id) {
-        let (seq, event_id) = sqlx::query_as(TOP).bind(id).fetch_one(&mut *conn).await?;
-        tops.insert(id, Top { before: seq, seq, event_id });
-    }
-    let Some(top) = tops.get_mut(&id) else {
-        return Ok(Outcome::NotFound);
+    let top = match tops.entry(id) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(first) => {
+            let (seq, event_id) = sqlx::query_as(TOP).bind(id).fetch_one(&mut *conn).await?;
+            first.insert(Top { before: seq, seq, event_id })
+        }
     };
     if let Some(reply_to) = message.reply_to_seq {
         let found: Option<(i64,)> = sqlx::query_as(REPLIES_TO)

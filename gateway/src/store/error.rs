@@ -47,9 +47,11 @@ pub(super) fn committing(error: sqlx::Error) -> StoreError {
         Io(_) | Tls(_) | Protocol(_) | WorkerCrashed => true,
         Database(refused) => match sqlite_code(refused.as_ref()) {
             Some(code) => code == SQLITE_IOERR,
-            // The class of shutdowns and crashes; 57014 is a cancelled
-            // statement, which is rolled back.
-            None => refused.code().is_some_and(|code| code.starts_with("57P")),
+            // Lost connections, shutdowns and crashes. (57014 is a cancelled
+            // statement, which is rolled back.)
+            None => {
+                refused.code().is_some_and(|code| code.starts_with("08") || code.starts_with("57P"))
+            }
         },
         _ => false,
     };

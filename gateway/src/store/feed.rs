@@ -20,8 +20,9 @@ const POLL_LIMIT: Duration = Duration::from_secs(5);
 const RING: &str = "insert into doorbells (topics) values ($1)";
 
 /// In one statement, and so of one snapshot: the doorbells at or above the xmin
-/// of the last poll (`$1`; null: none), and the xmin of this one. Whoever is
-/// not in this snapshot commits at or above its xmin, and is in the next page.
+/// of the last poll (`$1`; null: there was none), and the xmin of this one.
+/// Whoever is not in this snapshot commits at or above its xmin, and is in the
+/// next page.
 ///
 /// Beside it, what makes transaction ids comparable at all: it is the same
 /// server in the same life (after a crash it may use an id again), on the same
@@ -32,7 +33,8 @@ const POLL: &str = "select pg_snapshot_xmin(pg_current_snapshot())::text,
             substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)),
         (select xid::text from doorbells_pruned),
         d.xid::text, d.topics
-    from (select 1) one left join doorbells d on d.xid >= $1::text::xid8";
+    from (select 1) one left join doorbells d
+        on d.xid >= coalesce($1::text::xid8, pg_snapshot_xmin(pg_current_snapshot()))";
 
 type PollRow = (String, String, String, Option<String>, Option<Vec<String>>);
 
@@ -175,7 +177,7 @@ async fn poll_sqlite(pools: &SqlitePools, from: Option<FeedPosition>) -> Result<
     let next = FeedPosition {
         xmin: version.unsigned_abs(),
         handled: HashSet::new(),
-        server: format!("{:p}/{opened}", &*pools.writers_opened),
+        server: format!("{}/{opened}", pools.name),
     };
     let unchanged = from.is_some_and(|from| from == next);
     Ok(FeedPage { topics: unchanged.then(Vec::new), next })

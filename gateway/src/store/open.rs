@@ -10,15 +10,16 @@ use std::{
 };
 
 use sqlx::{
-    ConnectOptions, Connection, PgPool, SqlitePool,
+    ConnectOptions, Connection, PgPool, Pool, SqlitePool,
     pool::PoolOptions,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::{
-    Result, Store, StoreError, StoreOptions,
+    PoolUsage, Result, Store, StoreError, StoreOptions,
     feed::FeedConnection,
     sql::{On, execute, sql},
 };
@@ -61,8 +62,9 @@ pub struct SqlitePools {
     /// fairer than its busy loop.
     pub writer: SqlitePool,
     pub readers: SqlitePool,
-    /// How often the writer was opened: its `data_version` means nothing to
-    /// the next one.
+    /// Tells these pools from others, and how often the writer was opened: a
+    /// `data_version` means nothing to the next connection.
+    pub name: Uuid,
     pub writers_opened: Arc<AtomicU64>,
 }
 
@@ -94,6 +96,24 @@ impl Store {
     /// One round trip.
     pub async fn ping(&self) -> Result<()> {
         self.read(|conn| Box::pin(async move { execute!(conn, sql!("select 1")).map(drop) })).await
+    }
+
+    /// For gauges.
+    pub fn usage(&self) -> [PoolUsage; 2] {
+        fn usage<DB: sqlx::Database>(name: &'static str, pool: &Pool<DB>) -> PoolUsage {
+            PoolUsage {
+                pool: name,
+                open: pool.size(),
+                idle: pool.num_idle() as u32,
+                max: pool.options().get_max_connections(),
+            }
+        }
+        match &self.pools {
+            On::Postgres(pools) => {
+                [usage("general", &pools.general), usage("appends", &pools.appends)]
+            }
+            On::Sqlite(pools) => [usage("readers", &pools.readers), usage("writer", &pools.writer)],
+        }
     }
 
     /// Waits for what is running, then disconnects.
@@ -167,6 +187,7 @@ fn sqlite(options: &StoreOptions, connect: SqliteConnectOptions) -> SqlitePools 
             })
             .connect_lazy_with(connect.clone()),
         readers: pool(SQLITE_READERS).connect_lazy_with(connect.clone().pragma("query_only", "on")),
+        name: Uuid::now_v7(),
         writers_opened,
     }
 }
