@@ -27,7 +27,7 @@ const TOLD_AT_ONCE: usize = 256;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\n\
-    content-length: 90\r\n\
+    content-length: 89\r\n\
     retry-after: 5\r\n\
     connection: close\r\n\
     \r\n\
