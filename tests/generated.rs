@@ -61,6 +61,15 @@ fn wire_types_of_the_web_client_match_the_gateway() {
         SyncResponse,
         Device,
         Participant,
+        RegisterRequest,
+        LoginRequest,
+        RefreshRequest,
+        ChangePassword,
+        PatchUser,
+        AuthResponse,
+        TokenResponse,
+        Ticket,
+        parley::http::ProblemBody,
     );
     let body: Vec<_> = all.found.into_values().collect();
     let text = format!(

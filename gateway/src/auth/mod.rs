@@ -34,7 +34,7 @@ use crate::{
     clock::Clock,
     model::*,
     problem::{Code, Problem},
-    store::{Refusal, Store, StoreError},
+    store::{Store, StoreError},
 };
 
 /// Handle to accounts and sessions; cheap to clone.
@@ -141,34 +141,17 @@ fn signed_out() -> Problem {
     Problem::new(Code::SignedOut, "This session has ended; sign in again.")
 }
 
-/// The store's failures in the words of the API. The cause goes to the log
-/// here, because the answer does not carry it.
+/// The store's failures, naming the field they are about.
 fn stored(error: StoreError) -> Problem {
-    let unavailable = |code, detail| Problem::new(code, detail).after(Duration::from_secs(1));
-    match error {
-        StoreError::Refused(Refusal::UsernameTaken) => {
-            let mut taken = Problem::new(Code::UsernameTaken, "Somebody has this username.");
-            taken.field = Some("username");
-            taken
-        }
-        StoreError::Refused(refusal) => {
-            tracing::debug!(%refusal, "the store refused");
-            Problem::not_found()
-        }
-        StoreError::Unavailable(_) => {
-            tracing::warn!(%error, "an account could not be read or written");
-            unavailable(Code::Unavailable, "The database cannot be reached just now.")
-        }
-        StoreError::OutcomeUnknown => unavailable(
-            Code::OutcomeUnknown,
-            "The database went away while committing; repeat the request.",
-        ),
-        StoreError::Unexpected(_) => {
-            tracing::warn!(%error, "an account could not be read or written");
-            Problem::new(Code::Internal, "The database gave an answer we do not understand.")
-        }
+    let mut problem = Problem::from(error);
+    if problem.code == Code::UsernameTaken {
+        problem.field = Some("username");
     }
+    problem
 }
+
+#[cfg(test)]
+mod flow_tests;
 
 #[cfg(test)]
 mod tests {

@@ -45,7 +45,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
         let media = media_type(&parts.headers);
-        let bytes = read(&parts.headers, body).await?;
+        let bytes = read(&parts.headers, body, BODY_TIME).await?;
         media?;
         parse(&bytes).map(Json)
     }
@@ -56,7 +56,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body).await?;
+        let bytes = read(&parts.headers, body, BODY_TIME).await?;
         if bytes.is_empty() {
             return Ok(Self(T::default()));
         }
@@ -85,7 +85,7 @@ fn media_type(headers: &HeaderMap) -> Result<(), Problem> {
     if json { Ok(()) } else { unsupported("The Content-Type must be application/json.") }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+async fn read(headers: &HeaderMap, body: Body, within: Duration) -> Result<Vec<u8>, Problem> {
     let too_large = || {
         let detail = format!("A body has at most {BODY_BYTES} bytes.");
         Problem::new(Code::PayloadTooLarge, detail)
@@ -101,15 +101,15 @@ async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
             let broken = |_| Problem::invalid("The body broke off.");
             let Ok(data) = frame.map_err(broken)?.into_data() else { continue };
             seen += data.len();
-            match seen {
-                ..=BODY_BYTES => bytes.extend_from_slice(&data),
-                ..=DRAINED_BYTES => bytes = Vec::new(),
-                _ => break,
+            if seen <= BODY_BYTES {
+                bytes.extend_from_slice(&data);
+            } else if seen > DRAINED_BYTES {
+                break;
             }
         }
         if seen > BODY_BYTES { Err(too_large()) } else { Ok(bytes) }
     };
-    match tokio::time::timeout(BODY_TIME, collect).await {
+    match tokio::time::timeout(within, collect).await {
         Ok(read) => read,
         Err(_) => Err(Problem::invalid("The body did not arrive in time.")),
     }

@@ -34,7 +34,7 @@ use ipnet::IpNet;
 
 pub use openapi::openapi;
 pub use origin::{AllowedOrigins, Origin};
-pub use peer::{Peer, client};
+pub use peer::client;
 pub use principal::bearer;
 pub use problem::ProblemBody;
 

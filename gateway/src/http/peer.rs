@@ -5,10 +5,7 @@ use std::net::IpAddr;
 use axum::http::{Extensions, HeaderMap};
 use ipnet::IpNet;
 
-/// The other end of the connection: the accept loop puts it into every
-/// request's extensions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Peer(pub IpAddr);
+use crate::server::Peer;
 
 /// The client's address. `X-Forwarded-For` is believed as far as trusted
 /// proxies wrote it: the rightmost address that is not one of theirs.

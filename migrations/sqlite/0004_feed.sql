@@ -1,0 +1,2 @@
+-- Nothing: here the feed is `pragma data_version`.
+select 1;

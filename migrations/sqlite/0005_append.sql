@@ -1,0 +1,2 @@
+-- Nothing: here appending is a transaction of plain statements.
+select 1;

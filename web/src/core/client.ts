@@ -1,0 +1,231 @@
+import type { Ack, Message, SendAck, ServerFrame, User } from '../gen/wire';
+import { type Auth, SignedOut } from './api/auth';
+import { Api } from './api/client';
+import { ApiError } from './api/http';
+import type { Clock } from './clock';
+import { Outbox, type Shelf } from './outbox/outbox';
+import { People } from './people';
+import { TypingList, TypingSignal } from './presence/typing';
+import { Marker } from './read/marker';
+import type { Chat } from './sync/chat';
+import { Chats } from './sync/chats';
+import { Healer } from './sync/healer';
+import { Pages } from './timeline/pages';
+import type { Socket } from './wire/connection';
+import { type Phase, Session, Unanswered } from './wire/session';
+
+export interface ClientEnvironment {
+  clock: Clock;
+  auth: Auth;
+  shelf: Shelf;
+  uuid(): string;
+  open(ticket: string): Socket;
+  /** Something shown has changed; see `topic`. */
+  touch(topic: string): void;
+  /** A message took its place in the log. */
+  arrived(chat: Chat, message: Message): void;
+  phase(phase: Phase): void;
+  /** Not live for so long that people should be told; or live again. */
+  troubled(troubled: boolean): void;
+  /** The server knows me by another name, or as somebody else. */
+  identified(user: User): void;
+}
+
+/** A connection that is back by then was never missed. */
+const TROUBLE_MS = 3_000;
+
+export const topic = {
+  list: 'list',
+  chat: (id: string): string => `chat:${id}`,
+  user: (id: string): string => `user:${id}`,
+};
+
+/** Everything a signed-in user has, wired together. Knows no framework and no page. */
+export class Client {
+  readonly api: Api;
+  readonly chats: Chats;
+  readonly outbox: Outbox;
+  readonly people: People;
+  readonly pages: Pages;
+  readonly session: Session;
+  readonly typing: TypingList;
+  readonly typingSignal: TypingSignal;
+  /** The server's clock when the connection began: what is older is no news. */
+  connectedAt = '';
+  private readonly marker: Marker;
+  private readonly healer: Healer;
+  private readonly refreshing = new Set<string>();
+  private openId: string | undefined;
+  private cancelTrouble: (() => void) | undefined;
+
+  constructor(
+    me: User,
+    private readonly env: ClientEnvironment,
+  ) {
+    const { auth, clock } = env;
+    const changed = (id: string): void => this.changed(id);
+    this.api = new Api(auth);
+    this.people = new People(
+      (id) => this.api.user(id),
+      (id) => env.touch(topic.user(id)),
+    );
+    this.people.put(me);
+    this.chats = new Chats(me.id, {
+      changed,
+      listed: () => env.touch(topic.list),
+      arrived: (chat, message) => this.arrived(chat, message),
+      gap: (id) => this.healer.gap(id),
+      stale: (id) => this.refresh(id),
+    });
+    this.session = new Session({
+      clock,
+      ticket: async () => (await this.api.ticket()).ticket,
+      open: (ticket) => env.open(ticket),
+      hello: () => ({ cursors: this.chats.hello(), client: 'web' }),
+      tokenExpired: () => auth.invalidate(),
+      frame: (frame) => this.received(frame),
+      phase: (phase) => this.entered(phase),
+    });
+    auth.onRenewed = (token) => this.session.renew(token);
+    this.healer = new Healer({
+      clock,
+      cursors: (first) => this.chats.cursors(first),
+      ask: (cursors) => this.api.sync(cursors),
+      apply: (response) => this.chats.sync(response),
+      hopeless: (error) =>
+        error instanceof SignedOut || (error instanceof ApiError && !error.retryable),
+    });
+    this.pages = new Pages(clock, (id, before) => this.api.history(id, before), changed);
+    this.outbox = new Outbox({
+      clock,
+      shelf: env.shelf,
+      uuid: () => env.uuid(),
+      live: () => this.live,
+      applied: (id) => this.chats.find(id)?.applied.seq ?? 0,
+      send: async ({ conversation_id, client_msg_id, body }) => {
+        const payload = { conversation_id, client_msg_id, body };
+        return sendAck(await this.session.ask({ type: 'message.send', payload }));
+      },
+      changed,
+    });
+    this.marker = new Marker(this.chats, (conversation_id, seq) =>
+      this.session.ask({ type: 'conversation.read', payload: { conversation_id, seq } }),
+    );
+    this.typing = new TypingList(clock, changed);
+    this.typingSignal = new TypingSignal(clock, (conversation_id, typing) =>
+      this.session.tell({ type: 'user.typing', payload: { conversation_id, typing } }),
+    );
+  }
+
+  get live(): boolean {
+    return this.session.phase.name === 'live';
+  }
+
+  /** Shows a conversation; the one shown before keeps only its newest messages. */
+  open(id: string | undefined): void {
+    if (this.openId !== undefined && this.openId !== id) {
+      this.chats.find(this.openId)?.timeline?.trim();
+    }
+    this.openId = id;
+    if (id !== undefined) this.changed(id);
+  }
+
+  send(conversation: string, body: string): void {
+    this.typingSignal.stop();
+    this.outbox.add(conversation, body);
+  }
+
+  read(conversation: string, seq: number): void {
+    this.marker.mark(conversation, seq);
+  }
+
+  /** Leaves nothing running. */
+  stop(): void {
+    this.session.stop();
+    this.cancelTrouble?.();
+    this.env.auth.onRenewed = () => {};
+    this.env.auth.forget();
+  }
+
+  private changed(id: string): void {
+    const chat = this.chats.find(id);
+    if (chat !== undefined) {
+      this.people.learn(chat.meta);
+      this.outbox.reached(id, chat.applied.seq);
+      if (id === this.openId && this.pages.state(chat) !== 'failed') this.pages.open(chat);
+    }
+    this.env.touch(topic.chat(id));
+  }
+
+  private arrived(chat: Chat, message: Message): void {
+    this.typing.stopped(chat.id, message.sender_id);
+    if (message.sender_id === this.chats.me && message.client_msg_id !== null) {
+      this.outbox.echoed(message.client_msg_id);
+    }
+    this.env.arrived(chat, message);
+  }
+
+  private received(frame: ServerFrame): void {
+    switch (frame.type) {
+      case 'ready':
+        if (!this.live) this.connectedAt = frame.payload.server_time;
+        this.people.put(frame.payload.user);
+        this.env.identified(frame.payload.user);
+        return;
+      case 'user.updated':
+        this.people.put(frame.payload);
+        if (frame.payload.id === this.chats.me) this.env.identified(frame.payload);
+        return;
+      case 'user.typing':
+        if (frame.payload.user_id !== this.chats.me) {
+          this.typing.heard(frame.conversation_id, frame.payload);
+        }
+        return;
+      case 'presence.updated':
+        this.people.heard(frame.payload);
+        return;
+      default:
+        this.chats.apply(frame);
+    }
+  }
+
+  private entered(phase: Phase): void {
+    if (phase.name === 'live') {
+      this.cancelTrouble?.();
+      this.cancelTrouble = undefined;
+      this.env.troubled(false);
+      this.outbox.flushAll();
+      this.marker.flushAll();
+      const open = this.openId === undefined ? undefined : this.chats.find(this.openId);
+      if (open !== undefined) this.pages.open(open);
+    } else {
+      this.cancelTrouble ??= this.env.clock.after(TROUBLE_MS, () => {
+        this.typing.clear();
+        this.people.clearPresence();
+        this.env.troubled(true);
+      });
+    }
+    this.env.phase(phase);
+  }
+
+  private refresh(id: string): void {
+    if (this.refreshing.has(id)) return;
+    this.refreshing.add(id);
+    this.api.conversation(id).then(
+      (conversation) => {
+        this.refreshing.delete(id);
+        this.chats.added(conversation);
+        // The log went on while the answer was made: it may miss what made it necessary.
+        if (conversation.last_seq < (this.chats.find(id)?.meta.last_seq ?? 0)) this.refresh(id);
+      },
+      // Gone: the socket tells. Not reached: the next snapshot tells.
+      () => this.refreshing.delete(id),
+    );
+  }
+}
+
+function sendAck(ack: Ack): SendAck {
+  if ('message_id' in ack) return ack;
+  // Another ack than the one asked for says nothing about this message.
+  throw new Unanswered();
+}

@@ -1,0 +1,135 @@
+// The browser, and a person in it.
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { chromium } from 'playwright-core';
+import { nameOf, PASSWORD } from './gateway.mjs';
+
+const EXECUTABLE = process.env.PARLEY_CHROMIUM ?? '/usr/bin/chromium';
+const axeSource = readFileSync(
+  createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
+  'utf8',
+);
+
+export async function openBrowser() {
+  if (!existsSync(EXECUTABLE)) throw new Error(`there is no browser at ${EXECUTABLE}`);
+  return await chromium.launch({
+    executablePath: EXECUTABLE,
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+}
+
+/** One person with a browser of their own. */
+export class Person {
+  /** What the page should never say: script errors, and what the CSP refused. */
+  complaints = /** @type {string[]} */ ([]);
+
+  /** @param {import('playwright-core').Page} page @param {string} username */
+  constructor(page, username) {
+    this.page = page;
+    this.username = username;
+    this.name = nameOf(username);
+    page.on('pageerror', (error) => this.complaints.push(`${username}: ${error.message}`));
+    page.on('console', (message) => {
+      const text = message.text();
+      // A refused login and a gateway that is down are part of the tests.
+      if (message.type() !== 'error' || /Failed to load resource|WebSocket/.test(text)) return;
+      this.complaints.push(`${username}: ${text}`);
+    });
+  }
+
+  /**
+   * @param {import('playwright-core').Browser} browser @param {string} url
+   * @param {string} username
+   */
+  static async open(browser, url, username) {
+    const context = await browser.newContext({
+      baseURL: url,
+      viewport: { width: 1100, height: 700 },
+    });
+    context.setDefaultTimeout(8_000);
+    return new Person(await context.newPage(), username);
+  }
+
+  async register() {
+    await this.page.goto('/register');
+    await this.page.getByLabel('Username').fill(this.username);
+    await this.page.getByLabel('Display name').fill(this.name);
+    await this.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await this.page.getByRole('button', { name: 'Create account' }).click();
+    await this.page.getByText('No conversations yet.').waitFor();
+  }
+
+  async login() {
+    await this.page.getByLabel('Username').fill(this.username);
+    await this.page.getByLabel('Password', { exact: true }).fill(PASSWORD);
+    await this.page.getByRole('button', { name: 'Sign in' }).click();
+  }
+
+  /** Finds people and starts a conversation with them. @param {string[]} names @param {string} [title] */
+  async start(names, title) {
+    await this.page.getByRole('button', { name: 'New conversation' }).click();
+    const dialog = this.page.getByRole('dialog');
+    for (const name of names) {
+      await dialog.getByLabel('Find people').fill(name);
+      await dialog
+        .getByRole('list')
+        .getByRole('button', { name: nameOf(name) })
+        .click();
+    }
+    if (title !== undefined) await dialog.getByLabel('Group name').fill(title);
+    await dialog.getByRole('button', { name: /^(Start conversation|Create group)$/ }).click();
+    await dialog.waitFor({ state: 'detached' });
+    return this.page.url().split('/c/')[1] ?? '';
+  }
+
+  get composer() {
+    return this.page.getByRole('textbox', { name: /^Message / });
+  }
+
+  /** @param {string} text */
+  async say(text) {
+    await this.composer.fill(text);
+    await this.composer.press('Enter');
+  }
+
+  /** @param {string} text */
+  message(text) {
+    return this.page.locator('.message .words').getByText(text, { exact: true });
+  }
+
+  /** @param {string} name */
+  row(name) {
+    return this.page.getByRole('navigation').getByRole('link', { name: new RegExp(`^${name}\\b`) });
+  }
+
+  /** Every message text on the page, top to bottom. */
+  texts() {
+    return this.page.locator('.message .words').allTextContents();
+  }
+
+  toasts() {
+    return this.page.locator('.toast');
+  }
+
+  /** Serious and lesser findings alike. */
+  async axe() {
+    // By evaluation: the page's CSP forbids the script that a tag would bring.
+    await this.page.evaluate(axeSource);
+    return await this.page.evaluate(async () => {
+      // @ts-expect-error put there by the line above
+      const { violations } = await globalThis.axe.run(document, { resultTypes: ['violations'] });
+      return violations.map(
+        (/** @type {any} */ v) =>
+          `${v.id}: ${v.nodes.map((/** @type {any} */ n) => n.html).join(' ')}`,
+      );
+    });
+  }
+}

@@ -1,0 +1,48 @@
+// Browser tests against a real gateway. Ends with one line of counts; any failure, and anything
+// missing that the tests need, ends in a status other than 0.
+import { existsSync } from 'node:fs';
+import { openBrowser } from './browser.mjs';
+import { openGateway } from './gateway.mjs';
+import { scenarios } from './scenarios.mjs';
+
+if (!existsSync(new URL('../../dist/index.html', import.meta.url))) {
+  console.error('e2e: dist/ is missing, run `npm run build` first');
+  process.exit(1);
+}
+
+let passed = 0;
+let failed = 0;
+const gateway = await openGateway();
+const browser = await openBrowser();
+try {
+  const world = { gateway, browser };
+  for (const [name, run] of scenarios(world)) {
+    const began = Date.now();
+    try {
+      await run();
+      passed += 1;
+      console.log(`ok   ${name} (${Date.now() - began} ms)`);
+    } catch (error) {
+      failed += 1;
+      console.log(`FAIL ${name}\n${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+      await photograph(name);
+    }
+  }
+} finally {
+  await browser.close();
+  await gateway.stop();
+}
+console.log(`e2e: ${passed + failed} run, ${passed} passed, ${failed} failed`);
+process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+/** What every page looked like when a test failed, if somebody wants to see it. @param {string} name */
+async function photograph(name) {
+  const folder = process.env.PARLEY_E2E_SHOTS;
+  if (folder === undefined) return;
+  for (const [index, context] of browser.contexts().entries()) {
+    for (const page of context.pages()) {
+      const path = `${folder}/${name.replaceAll(/\W+/g, '-')}-${index}.png`;
+      await page.screenshot({ path, timeout: 5_000 }).catch(() => {});
+    }
+  }
+}
