@@ -61,6 +61,16 @@ fn a_flag_beats_the_environment_beats_dotenv_beats_the_file() {
 }
 
 #[test]
+fn of_a_bad_line_in_dotenv_only_the_name_is_shown() {
+    let folder = tempdir().unwrap();
+    fs::write(folder.path().join(".env"), "PARLEY_DATABASE_URL=postgres://u:hunter2@h x\n")
+        .unwrap();
+    let refused = Config::load(&sources(folder.path())).unwrap_err().to_string();
+    assert!(refused.contains("The line of PARLEY_DATABASE_URL in"), "{refused}");
+    assert!(!refused.contains("hunter2"), "{refused}");
+}
+
+#[test]
 fn an_empty_value_counts_as_not_set() {
     let loaded = with(&[("PARLEY_REDIS_URL", ""), ("PARLEY_LISTEN", "")]).unwrap();
     assert_eq!(loaded.config.listen.port(), 8080);

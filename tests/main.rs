@@ -13,6 +13,7 @@ mod crash;
 mod feed;
 mod invariants;
 mod replay;
+mod serve;
 mod server;
 
 mod generated;

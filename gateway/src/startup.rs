@@ -60,6 +60,32 @@ pub async fn bind(setting: &str, address: SocketAddr) -> Result<TcpListener, Sta
     })
 }
 
+/// Files a replica has open besides its connections: databases, logs, keys.
+const OTHER_FILES: u64 = 256;
+
+/// Every connection is an open file, and many systems allow 1,024 unless one
+/// asks for more. Asks, and warns when it is not enough for the cap.
+pub fn raise_file_limit(config: &Config) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+    let needed = config.max_connections as u64 + OTHER_FILES;
+    let limit = getrlimit(Resource::Nofile);
+    // None: without a limit.
+    let allowed = limit.maximum.unwrap_or(u64::MAX).min(needed);
+    if limit.current.is_some_and(|current| current < allowed) {
+        let raised = Rlimit { current: Some(allowed), maximum: limit.maximum };
+        if let Err(why) = setrlimit(Resource::Nofile, raised) {
+            warn!(%why, "the limit of open files cannot be raised");
+        }
+    }
+    if allowed < needed {
+        warn!(
+            allowed,
+            needed, "fewer open files are allowed than max_connections needs; raise the hard limit"
+        );
+    }
+}
+
 /// Opens the store without asking the server; makes the folder of an embedded
 /// one.
 pub fn open_store(config: &Config) -> Result<Store, StartError> {

@@ -111,6 +111,7 @@ impl Cli {
 fn serve(loaded: Loaded) -> Result<(), Failure> {
     let config = loaded.config;
     telemetry::init(&config.log_level, config.log_format, Output::Stdout);
+    startup::raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

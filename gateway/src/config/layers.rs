@@ -92,14 +92,26 @@ fn dotenv(directory: &Path) -> Result<Vec<(String, String)>, ConfigError> {
     if !path.is_file() {
         return Ok(Vec::new());
     }
-    dotenvy::from_path_iter(&path).and_then(Iterator::collect).map_err(|why| {
-        // The parser's own message quotes the line, which may hold a password.
-        let line = match why {
-            dotenvy::Error::LineParse(_, at) => format!(" (near column {at} of a line)"),
-            _ => String::new(),
-        };
-        ConfigError::one(format!("The file {} cannot be understood{line}.", path.display()))
-    })
+    let text = std::fs::read_to_string(&path).map_err(|why| {
+        ConfigError::one(format!("The file {} cannot be read: {why}.", path.display()))
+    })?;
+    // Line by line: those of other programs are theirs, and of a bad line of
+    // ours only the name is shown, for the value may be a password.
+    let name = |line: &str| {
+        let name = line.trim().trim_start_matches("export ").split('=').next().unwrap_or_default();
+        name.trim().to_owned()
+    };
+    let ours = text.lines().filter(|line| name(line).starts_with("PARLEY_"));
+    let parse = |line: &str| {
+        dotenvy::from_read_iter(line.as_bytes()).next().and_then(Result::ok).ok_or_else(|| {
+            ConfigError::one(format!(
+                "The line of {} in {} cannot be understood; put the value in quotes.",
+                name(line),
+                path.display()
+            ))
+        })
+    };
+    ours.map(parse).collect()
 }
 
 fn toml(text: &str, origin: &str) -> Result<Vec<Entry>, ConfigError> {
@@ -192,7 +204,7 @@ fn unknown(entry: &Entry) -> String {
     };
     sentence += &format!("; the nearest is {nearest}.");
     // Kubernetes injects these beside a Service called `parley`.
-    if ["_service_host", "_service_port", "_tcp", "_addr", "_proto", "_port"]
+    if ["service_host", "service_port", "_tcp", "_addr", "_proto", "_port"]
         .iter()
         .any(|end| entry.key.ends_with(end))
     {

@@ -27,7 +27,7 @@ const TOLD_AT_ONCE: usize = 256;
 
 const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     content-type: application/problem+json\r\n\
-    content-length: 90\r\n\
+    content-length: 89\r\n\
     retry-after: 5\r\n\
     connection: close\r\n\
     \r\n\
@@ -153,12 +153,15 @@ fn turn_away(mut stream: TcpStream, acceptor: &Acceptor) {
     tokio::spawn(async move {
         let _permit = permit;
         let farewell = async {
+            // An answer before the question confuses clients; closing with
+            // unread bytes would reset the connection before they read it.
+            let mut request = [0; 1024];
+            if stream.read(&mut request).await? == 0 {
+                return Ok(());
+            }
             stream.write_all(FULL).await?;
             stream.shutdown().await?;
-            // Closing with unread bytes would reset the connection before the
-            // peer has read the answer.
-            let mut rest = [0; 1024];
-            while stream.read(&mut rest).await? > 0 {}
+            while stream.read(&mut request).await? > 0 {}
             io::Result::Ok(())
         };
         let _ = timeout(Duration::from_secs(1), farewell).await;

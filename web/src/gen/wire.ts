@@ -14,6 +14,27 @@ export type AddParticipants = {
 user_ids: Array<UserId>, };
 
 /**
+ * What a registration and a login answer.
+ */
+export type AuthResponse = { access_token: Secret, 
+/**
+ * Null for a browser, which has it in an `HttpOnly` cookie.
+ */
+refresh_token: Secret | null, 
+/**
+ * Always `Bearer`.
+ */
+token_type: string, 
+/**
+ * Seconds that the access token is valid for.
+ */
+expires_in: number, 
+/**
+ * Shown this once: see `device_secret` of the login.
+ */
+device_secret: Secret, user: User, device: Device, };
+
+/**
  * What a `message.updated` did.
  */
 export type Change = "edited" | "deleted";
@@ -22,6 +43,12 @@ export type Change = "edited" | "deleted";
  * Answer to `message.edit` and `message.delete`; `seq` is the message's.
  */
 export type ChangeAck = { conversation_id: ConversationId, seq: number, duplicate: boolean, };
+
+export type ChangePassword = { current_password: Secret, 
+/**
+ * 8 to 128 characters.
+ */
+new_password: Secret, };
 
 /**
  * Client → server. `id`, when given, comes back with the `ack` or `error`.
@@ -157,9 +184,16 @@ export type History = { messages: Array<Message>, range: SeqRange, has_more_befo
 
 export type Left = { 
 /**
- * Null when the device held a conversation its user was never in.
+ * Null when it is not known: the user was never in it, or is back already.
  */
 left_seq: number | null, };
+
+export type LoginRequest = { username: string, password: Secret, device_label?: string | null, 
+/**
+ * With `device_secret`, of an earlier login of this account: a known
+ * device is not locked out by the guesses of strangers.
+ */
+device_id?: DeviceId | null, device_secret?: Secret | null, };
 
 /**
  * Somebody's read mark moved. The unread fields come to the reader's own
@@ -217,6 +251,12 @@ export type PatchMessage = { body: string, };
 
 export type PatchParticipant = { role: Role, };
 
+export type PatchUser = { 
+/**
+ * 1 to 64 characters.
+ */
+display_name: string, };
+
 export type PostMessage = { client_msg_id: ClientMessageId, body: string, reply_to_seq?: number | null, };
 
 export type PostRead = { seq: number, };
@@ -233,11 +273,63 @@ export type PresenceWatch = {
  */
 user_ids: Array<UserId>, };
 
+/**
+ * What every refusal and failure answers.
+ */
+export type Problem = { 
+/**
+ * A name for the kind of problem: `urn:parley:problem:` and the code.
+ */
+type: string, 
+/**
+ * What the code means.
+ */
+title: string, status: number, 
+/**
+ * What it means here.
+ */
+detail: string, 
+/**
+ * Stable; branch on this.
+ */
+code: string, 
+/**
+ * The field of the request that is to blame.
+ */
+field?: string, 
+/**
+ * Whether the same request may succeed later: see `Retry-After`.
+ */
+retryable: boolean, };
+
 export type ReadAck = { conversation_id: ConversationId, last_read_seq: number, last_read_at: Timestamp | null, unread_count: number, unread_as_of_seq: number, };
 
 export type Ready = { user: User, device: DeviceId, server_time: Timestamp, heartbeat_interval_ms: number, max_frame_bytes: number, };
 
 export type Reconnect = { after_ms: number, reason: string, };
+
+/**
+ * The body may be left out altogether: a browser's token is in its cookie.
+ */
+export type RefreshRequest = { refresh_token?: Secret | null, };
+
+export type RegisterRequest = { 
+/**
+ * 3 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
+ */
+username: string, 
+/**
+ * 8 to 128 characters.
+ */
+password: Secret, 
+/**
+ * 1 to 64 characters; the username when absent.
+ */
+display_name?: string | null, 
+/**
+ * What the list of devices calls this one; 1 to 64 characters.
+ */
+device_label?: string | null, };
 
 export type Reset = { reason: ResetReason, conversation: Conversation, };
 
@@ -247,6 +339,11 @@ export type ResetReason = "fork" | "behind" | "rejoined";
  * What a participant may do; ordered by power.
  */
 export type Role = "member" | "admin" | "owner";
+
+/**
+ * A password or a token: on the wire a plain string, in `Debug` nothing.
+ */
+export type Secret = string;
 
 /**
  * Answer to `message.send`, the same for every repeat but for `duplicate`.
@@ -303,10 +400,24 @@ export type SystemEvent = { "event": "created" } | { "event": "participant_added
 user_ids: Array<UserId>, } | { "event": "participant_removed", user_id: UserId, } | { "event": "participant_left", user_id: UserId, } | { "event": "title_changed", title: string, } | { "event": "role_changed", user_id: UserId, role: Role, };
 
 /**
+ * For `/ws?token=`: valid once.
+ */
+export type Ticket = { ticket: Secret, 
+/**
+ * Seconds.
+ */
+expires_in: number, };
+
+/**
  * A moment in UTC with millisecond precision; RFC 3339 on the wire
  * (`2026-11-23T14:02:07.120Z`). Nothing is ever ordered by it.
  */
 export type Timestamp = string;
+
+/**
+ * What a refresh answers; the fields mean what they mean there.
+ */
+export type TokenResponse = { access_token: Secret, refresh_token: Secret | null, token_type: string, expires_in: number, };
 
 export type Typing = { user_id: UserId, typing: boolean, expires_in_ms: number, };
 
