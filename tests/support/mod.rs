@@ -7,7 +7,7 @@ pub mod limits;
 pub mod postgres;
 pub mod process;
 
-use std::{fs, future::Future, path::PathBuf, time::Duration};
+use std::{fs, path::PathBuf, time::Duration};
 
 use tokio::time::{Instant, sleep_until};
 
@@ -34,10 +34,11 @@ pub fn reproduces(path: &str, content: &str) {
 
 /// Waits until `condition` yields something; fails with `what` after `limit`,
 /// one of [`limits`].
-pub async fn eventually<T, F>(limit: Duration, what: &str, mut condition: impl FnMut() -> F) -> T
-where
-    F: Future<Output = Option<T>>,
-{
+pub async fn eventually<T>(
+    limit: Duration,
+    what: &str,
+    mut condition: impl AsyncFnMut() -> Option<T>,
+) -> T {
     let (begun, mut pause) = (Instant::now(), Duration::from_millis(5));
     loop {
         if let Some(it) = condition().await {
