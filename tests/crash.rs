@@ -68,7 +68,7 @@ async fn nothing_acknowledged_is_missing_after_kill_9(database: Database) {
     });
     let senders: Vec<_> = senders.collect();
     let some = || std::future::ready((acked.lock().len() > 60).then_some(()));
-    eventually(SOON, "a part is acknowledged", some).await;
+    eventually("a part is acknowledged", SOON, some).await;
     gateway.signal("KILL");
     // What the reader had applied when its connection died.
     let mut applied = Cursor { seq: start.last_seq, event_id: Some(start.last_event_id) };
@@ -84,8 +84,10 @@ async fn nothing_acknowledged_is_missing_after_kill_9(database: Database) {
 
     // Repeated until there is a definite answer.
     let mut device = ada.connect().await;
-    for (key, text) in unanswered.lock().drain(..) {
-        acked.lock().push(device.send_as(id, key, &text).await.unwrap());
+    let repeated: Vec<_> = unanswered.lock().drain(..).collect();
+    for (key, text) in repeated {
+        let ack = device.send_as(id, key, &text).await.unwrap();
+        acked.lock().push(ack);
     }
     let mut resumed = bo.resume(HashMap::from([(id, applied)])).await;
     for frame in std::mem::take(&mut resumed.missed) {

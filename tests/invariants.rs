@@ -53,10 +53,10 @@ async fn i02_the_seqs_of_a_conversation_are_dense(database: Database) {
     let send = |person: Person, n: usize| async move {
         let message = person.say(id, &format!("{n}")).await;
         let path = format!("/conversations/{id}/messages/{}", message.seq);
-        if n % 3 == 0 {
+        if n.is_multiple_of(3) {
             person.patch(&path, json!({ "body": format!("{n} edited") })).await;
         }
-        if n % 4 == 0 {
+        if n.is_multiple_of(4) {
             person.delete(&path).await;
         }
     };

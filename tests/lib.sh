@@ -14,6 +14,11 @@ die() {
   exit 1
 }
 
+# print_results FOLDER: the runners' own lines, without colours.
+print_results() {
+  sed 's/\x1b\[[0-9;]*m//g' "$1"/*.log | grep -E '^test result: |^ *Tests  |^e2e: ' | sed 's/^ *//'
+}
+
 # The binaries of Postgres stand outside of PATH on Debian.
 postgres_bin() {
   local initdb

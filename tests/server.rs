@@ -140,7 +140,7 @@ async fn above_the_cap_one_is_told_to_come_back() {
 
     socket.close(None).await.unwrap();
     drop(socket);
-    eventually(limits::ANSWER, "the place is free again", async || {
+    eventually("the place is free again", limits::ANSWER, async || {
         (!server.acceptor.is_full()).then_some(())
     })
     .await;
@@ -165,7 +165,7 @@ async fn a_stop_finishes_requests_and_leaves_sockets_alone() {
     has_begun.recv().await.unwrap();
 
     server.stop.cancel();
-    eventually(limits::ANSWER, "the port is closed", async || {
+    eventually("the port is closed", limits::ANSWER, async || {
         TcpStream::connect(server.address).await.is_err().then_some(())
     })
     .await;
@@ -199,13 +199,13 @@ async fn probes_tell_of_this_replica_only() {
     assert_eq!((status("/startupz").await, status("/readyz").await), (200, 200));
 
     let held = public.connect().await;
-    eventually(limits::ANSWER, "the cap is reached", async || {
+    eventually("the cap is reached", limits::ANSWER, async || {
         (status("/readyz").await == 503).then_some(())
     })
     .await;
     assert_eq!(ready().await, serde_json::json!(["connection cap reached"]));
     drop(held);
-    eventually(limits::ANSWER, "the place is free", async || {
+    eventually("the place is free", limits::ANSWER, async || {
         (status("/readyz").await == 200).then_some(())
     })
     .await;

@@ -273,7 +273,7 @@ async fn no_message_after_a_removal(db: Db) {
         });
         let remover = db.clone();
         let removal = async move {
-            tokio::time::sleep(std::time::Duration::from_millis(5 * round)).await;
+            linger(5 * round).await;
             remover.remove(id, ada, bob).await.entries[0].seq
         };
         let (acked, left_seq) = tokio::join!(together(senders), tokio::spawn(removal));

@@ -69,7 +69,7 @@ async fn an_abandoned_call_leaves_nothing_open(db: Db) {
         let _ = tokio::time::timeout(patience, db.log(id)).await;
     }
     let other = db.other();
-    eventually(SOON, "the last writes are there for others", async || {
+    eventually("the last writes are there for others", SOON, async || {
         let bob = other.users(&[bob]).await.unwrap().remove(0);
         let head = other.heads(&[id]).await.unwrap()[0];
         (bob.display_name == "Ada 59" && head.seq == 121).then_some(())
@@ -79,7 +79,7 @@ async fn an_abandoned_call_leaves_nothing_open(db: Db) {
     if db.store.is_postgres() {
         let open = "select count(*) from pg_stat_activity
             where datname = current_database() and state like 'idle in transaction%'";
-        eventually(SOON, "no transaction is left open", async || {
+        eventually("no transaction is left open", SOON, async || {
             let mut conn = postgres_connection(&db).await;
             let (open,): (i64,) = sqlx::query_as(open).fetch_one(&mut conn).await.unwrap();
             (open == 0).then_some(())
@@ -195,7 +195,7 @@ async fn no_row_is_missed_under_load() {
                     .execute(&mut *tx)
                     .await
                     .unwrap();
-                tokio::time::sleep(Duration::from_millis((n * 7 + i * 3) % 11)).await;
+                linger((n * 7 + i * 3) % 11).await;
                 match (n + i) % 5 {
                     0 => tx.rollback().await.unwrap(),
                     _ => {
@@ -238,7 +238,7 @@ async fn a_pruned_position_means_nothing() {
     // Transactions of the whole server count, those of other tests too: until
     // they have ended, what is above them stays.
     let settled = async |mut position: FeedPosition| {
-        eventually(SOON, "a position above all that was told", async || {
+        eventually("a position above all that was told", SOON, async || {
             position = poll(&db, Some(&position)).await.next;
             position.handled.is_empty().then(|| position.clone())
         })
@@ -246,7 +246,7 @@ async fn a_pruned_position_means_nothing() {
     };
     let pruned = async |count| {
         let mut gone = 0;
-        eventually(SOON, "pruned", async || {
+        eventually("pruned", SOON, async || {
             gone += db.store.prune_feed(Duration::ZERO).await.unwrap();
             (gone >= count).then_some(())
         })
@@ -287,7 +287,7 @@ async fn a_restarted_server_begins_a_new_feed() {
     let restart = server.clone();
     tokio::task::spawn_blocking(move || restart.crash_and_restart()).await.unwrap();
 
-    let page = eventually(SOON, "a poll after the restart", async || {
+    let page = eventually("a poll after the restart", SOON, async || {
         db.store.poll_feed(Some(&before)).await.ok()
     })
     .await;
@@ -297,15 +297,16 @@ async fn a_restarted_server_begins_a_new_feed() {
     // A send in between is unknown or unavailable, and its repeat is definite.
     let message = text(id, ada, "through it all");
     let answer =
-        eventually(SOON, "an answer", async || match append_one(&db.store, &message).await {
+        eventually("an answer", SOON, async || match append_one(&db.store, &message).await {
             Ok(answer) => Some(answer),
             Err(StoreError::OutcomeUnknown | StoreError::Unavailable(_)) => None,
             other => panic!("{other:?}"),
         })
         .await;
     assert!(matches!(answer, Appended::New { seq: 2, .. } | Appended::Repeat { seq: 2, .. }));
-    let member = db.store.membership(id, bob).await;
-    assert!(member.is_ok(), "the general pool recovers: {member:?}");
+    // A pooled connection that the restart cut may cost one retryable answer.
+    let recovered = async || db.store.membership(id, bob).await.ok();
+    eventually("the general pool recovers", SOON, recovered).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -319,7 +320,7 @@ async fn a_lost_connection_begins_a_new_feed() {
     )
     .await;
     let page =
-        eventually(SOON, "a poll", async || db.store.poll_feed(Some(&start)).await.ok()).await;
+        eventually("a poll", SOON, async || db.store.poll_feed(Some(&start)).await.ok()).await;
     assert!(page.topics.is_none());
 }
 

@@ -237,3 +237,10 @@ macro_rules! refuses {
     };
 }
 use refuses;
+
+/// Lets others go first, some `turns` of them, to vary who meets whom.
+async fn linger(turns: u64) {
+    for _ in 0..turns * 20 {
+        tokio::task::yield_now().await;
+    }
+}

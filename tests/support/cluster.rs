@@ -149,13 +149,13 @@ impl Drop for Cluster {
 #[macro_export]
 macro_rules! on_both_databases {
     ($($name:ident),* $(,)?) => {
-        mod sqlite {
+        mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 super::$name($crate::support::cluster::Database::Sqlite).await;
             })*
         }
-        mod postgres {
+        mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
                 super::$name($crate::support::cluster::Database::Postgres).await;

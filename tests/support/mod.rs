@@ -9,7 +9,7 @@ pub mod process;
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{sleep, timeout};
 
 /// The top of the repository.
 pub fn repository() -> PathBuf {
@@ -32,20 +32,26 @@ pub fn reproduces(path: &str, content: &str) {
     assert!(found == content, "{path} is out of date: run `make gen`");
 }
 
-/// Waits until `condition` yields something; fails with `what` after `limit`,
-/// one of [`limits`].
+/// How often [`eventually`] looks.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Waits until `look` finds something; fails, naming `what`, after `limit`, one
+/// of [`limits`].
 pub async fn eventually<T>(
-    limit: Duration,
     what: &str,
-    mut condition: impl AsyncFnMut() -> Option<T>,
+    limit: Duration,
+    mut look: impl AsyncFnMut() -> Option<T>,
 ) -> T {
-    let (begun, mut pause) = (Instant::now(), Duration::from_millis(5));
-    loop {
-        if let Some(it) = condition().await {
-            return it;
+    let search = async {
+        loop {
+            match look().await {
+                Some(found) => return found,
+                None => sleep(LOOK).await,
+            }
         }
-        assert!(begun.elapsed() < limit, "not within {limit:?}: {what}");
-        sleep_until(Instant::now() + pause).await;
-        pause = (pause * 2).min(Duration::from_millis(100));
+    };
+    match timeout(limit, search).await {
+        Ok(found) => found,
+        Err(_) => panic!("not within {limit:?}: {what}"),
     }
 }

@@ -101,10 +101,8 @@ impl Serving {
     /// Its exit code; none when a signal ended it.
     pub async fn ended(&mut self) -> Option<i32> {
         let child = &mut self.child;
-        let status = eventually(limits::PROCESS, "the gateway ends", || {
-            std::future::ready(child.try_wait().unwrap())
-        });
-        status.await.code()
+        let ended = async || child.try_wait().unwrap();
+        eventually("the gateway ends", limits::PROCESS, ended).await.code()
     }
 }
 
