@@ -87,9 +87,11 @@ impl App {
             ..HttpSettings::default()
         };
         let (auth, chat) = (self.auth.clone(), self.chat.clone());
-        let state = AppState { auth, chat, settings: Arc::new(settings) };
-        let router = http::router(state, ws::router(socket));
-        server::protect(router, &server::Settings::from(config), &self.metrics)
+        let metrics = self.metrics.clone();
+        let state = AppState { auth, chat, metrics, settings: Arc::new(settings) };
+        http::router(state, ws::router(socket), |routes| {
+            server::protect(routes, &server::Settings::from(config), &self.metrics)
+        })
     }
 
     /// Serves until the replica has drained or was killed. The schema must be

@@ -23,7 +23,7 @@ impl From<StoreError> for Problem {
                 Problem::new(Code::OutcomeUnknown, detail).after(Duration::from_secs(1))
             }
             StoreError::Unexpected(reason) => {
-                tracing::error!(reason, "unexpected answer from the database");
+                tracing::warn!(reason, "unexpected answer from the database");
                 Problem::new(Code::Internal, "Something went wrong here; it has been logged.")
             }
         }

@@ -38,13 +38,14 @@ pub use peer::client;
 pub use principal::bearer;
 pub use problem::ProblemBody;
 
-use crate::{auth::Auth, cache::limits::Rule, chat::Chat, problem::Problem};
+use crate::{auth::Auth, cache::limits::Rule, chat::Chat, metrics::Metrics, problem::Problem};
 
 /// What every handler may use; cheap to clone.
 #[derive(Clone)]
 pub struct AppState {
     pub auth: Auth,
     pub chat: Chat,
+    pub metrics: Metrics,
     pub settings: Arc<HttpSettings>,
 }
 
@@ -69,8 +70,8 @@ impl Default for HttpSettings {
 }
 
 /// The table of contents. `socket` brings `/ws` and `/asyncapi.json`, which
-/// other rooms know.
-pub fn router(state: AppState, socket: Router) -> Router {
+/// other rooms know; `protect` wraps all routes in the limits of the listener.
+pub fn router(state: AppState, socket: Router, protect: impl FnOnce(Router) -> Router) -> Router {
     let api = Router::new()
         .route("/auth/register", post(auth::register))
         .route("/auth/login", post(auth::login))
@@ -123,14 +124,16 @@ pub fn router(state: AppState, socket: Router) -> Router {
         .route("/settings/{*rest}", get(web::shell))
         .route("/c/{*rest}", get(web::shell));
 
-    api.merge(description)
+    let routes = api
+        .merge(description)
         .merge(web)
         .fallback(web::file)
         .with_state(state.clone())
         .merge(socket)
         .method_not_allowed_fallback(problem::wrong_method)
-        .layer(middleware::from_fn(problem::log))
-        .layer(middleware::from_fn(problem::to_the_end))
+        .layer(middleware::from_fn(problem::to_the_end));
+    protect(routes)
+        .layer(middleware::from_fn_with_state(state.metrics.clone(), problem::log))
         .layer(middleware::from_fn_with_state(state, headers::add))
 }
 

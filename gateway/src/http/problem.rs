@@ -1,14 +1,17 @@
 //! A [`Problem`] as HTTP says it: `application/problem+json` (RFC 9457).
 
 use axum::{
-    extract::{MatchedPath, Request},
+    extract::{MatchedPath, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
 
-use crate::problem::{Code, Problem};
+use crate::{
+    metrics::Metrics,
+    problem::{Code, Problem},
+};
 
 /// What every refusal and failure answers.
 #[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema, ts_rs::TS)]
@@ -73,12 +76,16 @@ fn body(problem: &Problem) -> Vec<u8> {
     serde_json::to_vec(&ProblemBody::from(problem)).unwrap_or_default()
 }
 
-/// Logs what went wrong, once, with the route's pattern: the path itself may
-/// hold what somebody typed.
-pub(super) async fn log(request: Request, next: Next) -> Response {
+/// Counts every request, and logs what went wrong, once, with the route's
+/// pattern: the path itself may hold what somebody typed.
+pub(super) async fn log(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let begun = std::time::Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let response = next.run(request).await;
+    let pattern = route.as_ref().map_or("unmatched", MatchedPath::as_str);
+    let status = response.status().as_u16();
+    metrics.request_served(pattern, method.as_str(), status, begun.elapsed());
     if let Some(problem) = response.extensions().get::<Problem>() {
         let route = route.as_ref().map_or("-", MatchedPath::as_str);
         let (code, status) = (problem.code.code(), problem.code.status());

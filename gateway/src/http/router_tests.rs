@@ -38,13 +38,13 @@ fn edge() -> Router {
     let (bus, _arrivals) = Bus::local();
     let hub = Hub::new(store.clone(), bus, clock.clone(), metrics.clone(), shutdown.clone());
     let cache = Cache::local(true, Duration::from_secs(5));
-    let chat = Chat::new(store, cache, hub, clock, metrics, shutdown);
+    let chat = Chat::new(store, cache, hub, clock, metrics.clone(), shutdown);
     let settings = HttpSettings {
         allowed_origins: Arc::new([Origin::parse("https://app.example").expect("an origin")]),
         ..HttpSettings::default()
     };
     let broken = Router::new().route("/panics", get(async || -> () { panic!("on purpose") }));
-    router(AppState { auth, chat, settings: Arc::new(settings) }, broken)
+    router(AppState { auth, chat, metrics, settings: Arc::new(settings) }, broken, |routes| routes)
 }
 
 async fn ask(request: Request<Body>) -> Response<Body> {

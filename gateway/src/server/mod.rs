@@ -20,8 +20,8 @@ use crate::config::Config;
 /// Largest head of a request: enough for any token this gateway issues.
 pub const HEAD_BYTES: usize = 16 * 1024;
 pub const HEADERS: usize = 64;
-/// Largest body: 16 KiB of text, every byte escaped, and the rest of the JSON.
-pub const BODY_BYTES: usize = 256 * 1024;
+/// Largest body that is read at all; routes say no much earlier, and why.
+pub const BODY_BYTES: usize = 4 * 1024 * 1024;
 
 /// What the public listener is told.
 #[derive(Clone, Debug)]

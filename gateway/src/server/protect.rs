@@ -50,14 +50,14 @@ async fn explained(response: Response) -> Response {
 
 fn problem(status: StatusCode) -> Response {
     let (code, detail) = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => (Code::PayloadTooLarge, "The body has more than 256 KiB."),
+        StatusCode::PAYLOAD_TOO_LARGE => (Code::PayloadTooLarge, "The body has more than 4 MiB."),
         StatusCode::SERVICE_UNAVAILABLE => {
             (Code::Unavailable, "The request took too long and was given up.")
         }
         _ => (Code::Internal, "The request could not be finished; it has been noted."),
     };
     let body = serde_json::json!({
-        "type": "about:blank",
+        "type": format!("urn:parley:problem:{}", code.code()),
         "title": code.title(),
         "status": code.status(),
         "code": code.code(),
