@@ -347,7 +347,14 @@ async fn one_stuck_conversation_does_not_stop_the_others() {
 
     let store = db.store.clone();
     let patient = tokio::spawn(async move { store.append(&batch).await.unwrap() });
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let waiting = "select count(*) > 0 from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let mut watcher = postgres_connection(&db).await;
+    eventually("the batch waits for the lock", SOON, async || {
+        let waits: bool = sqlx::query_scalar(waiting).fetch_one(&mut watcher).await.unwrap();
+        waits.then_some(())
+    })
+    .await;
     holder.rollback().await.unwrap();
     let outcomes = patient.await.unwrap();
     assert!(matches!(outcomes[0], Ok(Appended::New { seq: 2, .. })));

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 
 use super::*;
+use crate::support::eventually;
 
 store_contract![
     migrations_run_once_from_several_processes,
@@ -164,14 +165,11 @@ async fn what_changes_per_message_is_not_indexed() {
     let hot = "select coalesce(sum(n_tup_upd), 0)::bigint, coalesce(sum(n_tup_hot_upd), 0)::bigint
         from pg_stat_user_tables
         where relname in ('conversations', 'conversation_participants')";
-    let conn = &mut conn;
-    let (updates, in_place) = loop {
-        let counted: (i64, i64) = sqlx::query_as(hot).fetch_one(&mut *conn).await.unwrap();
-        if counted.0 >= 100 {
-            break counted;
-        }
-        // Backends report their statistics about once a second.
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    };
+    // Backends report their statistics about once a second.
+    let (updates, in_place) = eventually("statistics", SOON, async || {
+        let counted: (i64, i64) = sqlx::query_as(hot).fetch_one(&mut conn).await.unwrap();
+        (counted.0 >= 100).then_some(counted)
+    })
+    .await;
     assert_eq!(updates, in_place);
 }
