@@ -76,7 +76,7 @@ async fn run<S: Socket>(
 ) -> Cause {
     let verified = match verified {
         Some(verified) => verified,
-        None => match authenticate(&mut outlet, &state).await {
+        None => match Box::pin(authenticate(&mut outlet, &state)).await {
             Ok(verified) => verified,
             Err(cause) => return close(&mut outlet, cause).await,
         },
@@ -217,11 +217,9 @@ impl<S: Socket> Connection<S> {
     /// Says hello, catches the client up, then serves it for as long as both
     /// sides last.
     async fn live(&mut self) -> Result<std::convert::Infallible, Cause> {
-        let hello = self.hello().await?;
-        self.resume(hello).await?;
-        self.renew_lease().await;
-        self.tell_presence().await?;
-        self.outlet.flush().await?;
+        // Boxed, here and below: what happens once, or seldom, must not widen
+        // the task of every idle connection.
+        Box::pin(self.begin()).await?;
         loop {
             let mailbox = self.registered.mailbox.clone();
             let room = self.answers.len() < self.state.settings.in_flight;
@@ -234,6 +232,14 @@ impl<S: Socket> Connection<S> {
             }
             self.outlet.flush().await?;
         }
+    }
+
+    async fn begin(&mut self) -> Result<(), Cause> {
+        let hello = self.hello().await?;
+        self.resume(hello).await?;
+        self.renew_lease().await;
+        self.tell_presence().await?;
+        self.outlet.flush().await
     }
 
     /// Tells who is there, and waits for where the client stands.
@@ -282,19 +288,19 @@ impl<S: Socket> Connection<S> {
             }
         }
         for id in behind {
-            let caught_up = self.catch_up(id).await;
+            let caught_up = Box::pin(self.catch_up(id)).await;
             self.or_later(caught_up, |mailbox| mailbox.behind(id)).await?;
         }
         if taken.changed {
-            let looked = self.look_at_account().await;
+            let looked = Box::pin(self.look_at_account()).await;
             self.or_later(looked, Mailbox::changed).await?;
         }
         if taken.presence_stale {
-            let told = self.tell_presence().await;
+            let told = Box::pin(self.tell_presence()).await;
             self.or_later(told, Mailbox::presence_stale).await?;
         }
         if taken.beat {
-            self.beat().await?;
+            Box::pin(self.beat()).await?;
         }
         Ok(())
     }
@@ -356,7 +362,7 @@ impl<S: Socket> Connection<S> {
         })?;
         self.state.metrics.frame_in(kind, text.len());
         match frame {
-            Ok(frame) => self.obey(id, frame).await,
+            Ok(frame) => Box::pin(self.obey(id, frame)).await,
             Err(problem) => self.outlet.frame(&frame::error(id, &problem)).await,
         }
     }

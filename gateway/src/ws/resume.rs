@@ -19,8 +19,9 @@ use crate::{
     store::{Membership, Select, UserState},
 };
 
-/// Room a frame keeps for what surrounds its items.
-const FRAME_MARGIN: usize = 1024;
+/// Items of one snapshot frame. Far below the limit of a frame: a socket's
+/// write buffer stays as large as the largest frame it ever held.
+const SNAPSHOT_BYTES: usize = 4 * 1024;
 
 impl<S: Socket> Connection<S> {
     pub(super) async fn resume(&mut self, hello: Hello) -> Result<(), Cause> {
@@ -75,7 +76,7 @@ impl<S: Socket> Connection<S> {
             let mut bytes = 0;
             let fits = |view: &&Conversation| {
                 bytes += serde_json::to_vec(view).map_or(0, |json| json.len() + 1);
-                bytes <= limits::FRAME_BYTES - FRAME_MARGIN
+                bytes <= SNAPSHOT_BYTES
             };
             let count = rest.iter().take_while(fits).count().max(1).min(rest.len());
             let (items, later) = rest.split_at(count);

@@ -36,7 +36,7 @@ pub struct SocketState {
 /// zeroed at every read, by each socket.
 const READ_BUFFER: usize = 1024;
 /// Frames are written together up to this size.
-const WRITE_BUFFER: usize = 8 * 1024;
+const WRITE_BUFFER: usize = 2 * 1024;
 /// What a peer that does not read can make us hold.
 const MAX_WRITE_BUFFER: usize = 256 * 1024;
 

@@ -14,7 +14,7 @@ const initials = (name: string): string =>
   name
     .split(/\s+/)
     .map((word) => [...word][0] ?? '')
-    .filter((letter) => letter !== '')
+    .filter((letter) => /[\p{L}\p{N}]/u.test(letter))
     .filter((_, index, letters) => index === 0 || index === letters.length - 1)
     .join('')
     .toLocaleUpperCase();
