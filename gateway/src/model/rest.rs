@@ -24,7 +24,7 @@ macro_rules! answers {
 
 requests! {
     RegisterRequest {
-        /// 3 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
+        /// 1 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
         pub username: String,
         /// 8 to 128 characters.
         pub password: Secret,

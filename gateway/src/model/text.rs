@@ -65,7 +65,7 @@ pub fn device_label(value: &str) -> Result<String, InvalidField> {
     single_line("device_label", value.trim(), limits::LABEL_CHARS)
 }
 
-/// 3 to 32 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
+/// 1 to 32 of `a-z A-Z 0-9 . _ -`, starting with a letter or digit.
 pub fn username(value: &str) -> Result<String, InvalidField> {
     let name = bounded("username", value, limits::USERNAME_MIN, limits::USERNAME_MAX)?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');

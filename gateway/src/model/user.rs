@@ -8,7 +8,7 @@ use super::{DeviceId, Timestamp, UserId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, ts_rs::TS)]
 pub struct User {
     pub id: UserId,
-    /// Unique, compared without case; 3 to 32 of `a-z A-Z 0-9 . _ -`.
+    /// Unique, compared without case; 1 to 32 of `a-z A-Z 0-9 . _ -`.
     pub username: String,
     /// 1 to 64 characters.
     pub display_name: String,

@@ -315,7 +315,7 @@ export type RefreshRequest = { refresh_token?: Secret | null, };
 
 export type RegisterRequest = { 
 /**
- * 3 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
+ * 1 to 32 of `a-z A-Z 0-9 . _ -`, unique without regard to case.
  */
 username: string, 
 /**
@@ -449,7 +449,7 @@ system: SystemEvent | null, };
  */
 export type User = { id: UserId, 
 /**
- * Unique, compared without case; 3 to 32 of `a-z A-Z 0-9 . _ -`.
+ * Unique, compared without case; 1 to 32 of `a-z A-Z 0-9 . _ -`.
  */
 username: string, 
 /**

@@ -13,12 +13,11 @@ export type AuthMode = 'login' | 'register';
 type FieldName = 'username' | 'password' | 'display_name';
 type Errors = Partial<Record<FieldName | 'form', string>>;
 
-const SHORTEST_NAME = 3;
 const SHORTEST_PASSWORD = 8;
 
 function check(mode: AuthMode, { username, password }: Credentials): Errors {
   const errors: Errors = {};
-  if (username.length < SHORTEST_NAME) errors.username = text.usernameShort;
+  if (username === '') errors.username = text.usernameMissing;
   if (password === '') errors.password = text.passwordMissing;
   else if (mode === 'register' && password.length < SHORTEST_PASSWORD) {
     errors.password = text.passwordShort;
