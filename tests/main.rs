@@ -7,6 +7,7 @@ mod support;
 
 mod store;
 
+mod accounts;
 mod cli;
 mod config;
 mod crash;
