@@ -14,6 +14,7 @@ mod crash;
 mod feed;
 mod invariants;
 mod replay;
+mod rest;
 mod serve;
 mod server;
 
