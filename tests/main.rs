@@ -7,12 +7,14 @@ mod support;
 
 mod store;
 
+mod accounts;
 mod cli;
 mod config;
 mod crash;
 mod feed;
 mod invariants;
 mod replay;
+mod rest;
 mod serve;
 mod server;
 

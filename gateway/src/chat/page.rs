@@ -10,6 +10,8 @@ use crate::{
 
 /// Longest cursor looked at; ours are far shorter.
 const CURSOR_CHARS: usize = 400;
+/// U+0000 as JSON has to write it.
+const NUL: &[u8] = br"\u0000";
 
 pub(super) fn encode(key: &impl Serialize) -> Option<String> {
     serde_json::to_vec(key).ok().map(|json| URL_SAFE_NO_PAD.encode(json))
@@ -22,6 +24,10 @@ pub(super) fn decode<K: DeserializeOwned>(page: Option<&str>) -> Result<Option<K
         return Err(refuse());
     }
     let json = URL_SAFE_NO_PAD.decode(page).map_err(|_| refuse())?;
+    // Postgres takes no U+0000, and no key of ours has one.
+    if json.windows(NUL.len()).any(|part| part == NUL) {
+        return Err(refuse());
+    }
     serde_json::from_slice(&json).map(Some).map_err(|_| refuse())
 }
 

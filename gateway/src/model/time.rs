@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
 /// A moment in UTC with millisecond precision; RFC 3339 on the wire
 /// (`2026-11-23T14:02:07.120Z`). Nothing is ever ordered by it.
@@ -69,7 +69,13 @@ impl Serialize for Timestamp {
 }
 
 impl<'de> Deserialize<'de> for Timestamp {
+    /// Of the four digits that RFC 3339 gives a year: what lies beyond, no
+    /// database of ours holds.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        DateTime::<Utc>::deserialize(from).map(Self::new)
+        let at = DateTime::<Utc>::deserialize(from)?;
+        match (0..=9_999).contains(&at.year()) {
+            true => Ok(Self::new(at)),
+            false => Err(D::Error::custom("a year has four digits")),
+        }
     }
 }

@@ -1,0 +1,7 @@
+//! Accounts and sessions over HTTP: who gets in, for how long, and what ends
+//! it.
+
+mod browsers;
+mod guesses;
+mod sessions;
+mod tokens;
