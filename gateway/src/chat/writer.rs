@@ -105,7 +105,7 @@ async fn write(
                 continue;
             }
         };
-        metrics.batch_committed(messages.len(), begun.elapsed());
+        let took = begun.elapsed();
 
         let mut told = Vec::with_capacity(messages.len());
         let mut answers = Vec::with_capacity(messages.len());
@@ -123,6 +123,12 @@ async fn write(
                 metrics.message_rejected(problem.code.code());
             }
             answers.push((outcome, answer));
+        }
+        let repeated =
+            answers.iter().filter(|(_, a)| a.as_ref().is_ok_and(|(ack, _)| ack.duplicate));
+        repeated.for_each(|_| metrics.message_repeated());
+        if !told.is_empty() {
+            metrics.batch_committed(told.len(), took);
         }
         let accepted_at = told.first().map(|(at, ..)| *at);
         let told = told.into_iter().map(|(_, topic, event)| (topic, event)).collect();

@@ -31,8 +31,15 @@ impl Hub {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            match self.poll(position.as_ref()).await {
+            let begun = tokio::time::Instant::now();
+            let polled = self.poll(position.as_ref()).await;
+            let metrics = &self.inner.metrics;
+            metrics.dependency_seen("database", polled.is_ok());
+            let in_use = self.inner.store.usage().map(|pool| pool.open.saturating_sub(pool.idle));
+            metrics.store_pool(in_use.iter().sum());
+            match polled {
                 Ok(next) => {
+                    metrics.feed_polled(begun.elapsed());
                     position = Some(next);
                     if std::mem::take(&mut failing) {
                         tracing::info!("the feed is being followed again");

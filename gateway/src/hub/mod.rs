@@ -108,7 +108,11 @@ impl Hub {
                 match &envelope.event {
                     Event::Signal(signal) => channel.tell_others(signal, envelope),
                     Event::Entry(_) => {
-                        if channel.offer(envelope) != Offer::Known && channel.lacks() {
+                        let offer = channel.offer(envelope);
+                        if offer == Offer::Extends {
+                            self.inner.metrics.fanned_out(channel.listening());
+                        }
+                        if offer != Offer::Known && channel.lacks() {
                             self.fill(channel);
                         }
                     }
@@ -127,7 +131,7 @@ impl Hub {
         self.inner.shutdown.spawn(async move {
             loop {
                 match hub.fill_once(&channel).await {
-                    Fill::Failed if channel.is_empty() => return channel.stop_filling(),
+                    Fill::Failed if channel.listening() == 0 => return channel.stop_filling(),
                     Fill::Failed => tokio::time::sleep(FILL_RETRY).await,
                     outcome if channel.end_filling(outcome == Fill::More) => {}
                     _ => return,

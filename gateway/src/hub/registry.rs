@@ -173,8 +173,9 @@ impl Channel {
         state.filling
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.state.lock().listeners.is_empty()
+    /// Local connections in it.
+    pub(super) fn listening(&self) -> usize {
+        self.state.lock().listeners.len()
     }
 
     pub(super) fn stop_filling(&self) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::metrics::{counter::Counter, histogram::Histogram};
-use tracing::{debug, error, warn};
+use tracing::debug;
 
 use super::{
     Metrics,
@@ -12,7 +12,6 @@ use super::{
 
 label_set!(Rejected { reason });
 label_set!(Path { path });
-label_set!(Doorbell { found_by });
 
 pub(super) struct Chat {
     accepted: Counter,
@@ -22,9 +21,6 @@ pub(super) struct Chat {
     commit: Histogram,
     delivery: Histograms<Path>,
     recipients: Histogram,
-    found: Counters<Doorbell>,
-    unread_checked: Counter,
-    unread_wrong: Counter,
 }
 
 impl Chat {
@@ -41,12 +37,6 @@ impl Chat {
                 "From accepting a message to writing it to a socket, local or remote.",
             ),
             recipients: book.histogram("fanout_recipients", COUNTS, "Sockets an event went to."),
-            found: book.counters("events_found", "Events by what rang: local, bus or feed."),
-            unread_checked: book.counter("unread_checked", "Cached unread counts compared."),
-            unread_wrong: book.counter(
-                "unread_mismatches",
-                "Cached unread counts that differed from the truth; stays 0.",
-            ),
         }
     }
 }
@@ -70,11 +60,6 @@ impl Metrics {
         chat.commit.observe(took.as_secs_f64());
     }
 
-    /// A whole batch failed and is repeated row by row.
-    pub fn batch_failed(&self, messages: usize, why: &dyn std::fmt::Display) {
-        warn!(messages, %why, "a batch failed; its messages are committed one by one");
-    }
-
     /// Written to a socket, of the replica that accepted it or of another.
     pub fn delivered(&self, remote: bool, since_accepted: Duration) {
         let path = if remote { "remote" } else { "local" };
@@ -84,21 +69,5 @@ impl Metrics {
 
     pub fn fanned_out(&self, recipients: usize) {
         self.inner.chat.recipients.observe(recipients as f64);
-    }
-
-    /// What told this replica of an event first: `local`, `bus` or `feed`.
-    pub fn event_found(&self, by: &'static str) {
-        self.inner.chat.found.get_or_create(&Doorbell { found_by: by }).inc();
-    }
-
-    /// A sampled comparison of a cached unread count with the truth.
-    pub fn unread_compared(&self) {
-        self.inner.chat.unread_checked.inc();
-    }
-
-    /// … that found another number.
-    pub fn unread_mismatch(&self) {
-        self.inner.chat.unread_wrong.inc();
-        error!("a cached unread count is wrong");
     }
 }

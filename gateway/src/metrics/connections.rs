@@ -28,7 +28,6 @@ pub(super) struct Connections {
     frames_out: Counter,
     bytes_in: Counter,
     bytes_out: Counter,
-    queued: Gauge,
     too_slow: Counter,
     forks: Counter,
     bus_gaps: Counter,
@@ -49,7 +48,6 @@ impl Connections {
             frames_out: book.counter("frames_sent", "Frames to clients."),
             bytes_in: book.counter("bytes_received", "Bytes of frames from clients."),
             bytes_out: book.counter("bytes_sent", "Bytes of frames to clients."),
-            queued: book.gauge("outbound_queued_bytes", "Bytes waiting for sockets to take them."),
             too_slow: book
                 .counter("slow_consumer_closes", "Sockets closed because they took nothing."),
             forks: book.counter("forks", "Logs found to be another than the one held here."),
@@ -109,11 +107,6 @@ impl Metrics {
         let connections = &self.inner.connections;
         connections.frames_out.inc();
         connections.bytes_out.inc_by(bytes as u64);
-    }
-
-    /// Bytes that began (positive) or ceased (negative) to wait for a socket.
-    pub fn outbound_queued(&self, change: i64) {
-        self.inner.connections.queued.inc_by(change);
     }
 
     /// The log here was not the one held here: everybody in it is reset.

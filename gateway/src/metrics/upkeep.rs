@@ -20,7 +20,6 @@ pub(super) struct Upkeep {
     draining: Gauge,
     dependency: Gauges<Dependency>,
     feed_poll: Histogram,
-    hashing: Histogram,
     accept_errors: Counter,
     panics: Counters<Kind>,
 }
@@ -35,11 +34,6 @@ impl Upkeep {
             draining: book.gauge("draining", "1 while this replica is going away."),
             dependency: book.gauges("dependency_up", "1 while the dependency answers."),
             feed_poll: book.histogram("feed_poll_seconds", SECONDS, "Time of a poll of the feed."),
-            hashing: book.histogram(
-                "password_hash_seconds",
-                SECONDS,
-                "Waiting for and hashing a password.",
-            ),
             accept_errors: book.counter("accept_errors", "Connections that could not be accepted."),
             panics: book.counters("panics", "Panics that were caught, by where."),
         }
@@ -47,8 +41,8 @@ impl Upkeep {
 }
 
 impl Metrics {
-    pub fn store_pool(&self, in_use: usize) {
-        self.inner.upkeep.pool_in_use.set(i64::try_from(in_use).unwrap_or(i64::MAX));
+    pub fn store_pool(&self, in_use: u32) {
+        self.inner.upkeep.pool_in_use.set(in_use.into());
     }
 
     pub fn drain_began(&self) {
@@ -68,10 +62,6 @@ impl Metrics {
 
     pub fn feed_polled(&self, took: Duration) {
         self.inner.upkeep.feed_poll.observe(took.as_secs_f64());
-    }
-
-    pub fn password_hashed(&self, took: Duration) {
-        self.inner.upkeep.hashing.observe(took.as_secs_f64());
     }
 
     pub fn accept_failed(&self, why: &std::io::Error, retry_in: Duration) {

@@ -103,7 +103,7 @@ async fn authenticate<S: Socket>(
     state: &SocketState,
 ) -> Result<Verified, Cause> {
     let text = timeout(state.settings.authenticate_timeout, next_text(outlet));
-    let text = text.await.map_err(|_| Cause::SignedOut)??;
+    let text = text.await.map_err(|_| Cause::Silent)??;
     let Incoming { id, frame, .. } = frame::decode(&text).map_err(|_| Cause::BadFrame)?;
     let Ok(ClientFrame::Authenticate(AccessToken { access_token })) = frame else {
         return Err(Cause::BadFrame);
@@ -235,11 +235,14 @@ impl<S: Socket> Connection<S> {
     }
 
     async fn begin(&mut self) -> Result<(), Cause> {
+        let begun = Instant::now();
         let hello = self.hello().await?;
         self.resume(hello).await?;
         self.renew_lease().await;
         self.tell_presence().await?;
-        self.outlet.flush().await
+        self.outlet.flush().await?;
+        self.state.metrics.went_live(begun.elapsed());
+        Ok(())
     }
 
     /// Tells who is there, and waits for where the client stands.
