@@ -17,6 +17,7 @@ mod replay;
 mod rest;
 mod serve;
 mod server;
+mod socket;
 
 mod generated;
 mod repository;
