@@ -11,6 +11,7 @@ mod accounts;
 mod cli;
 mod config;
 mod crash;
+mod documents;
 mod feed;
 mod invariants;
 mod replay;
