@@ -2,6 +2,7 @@
 //! frames are held against their schemas.
 
 mod rest;
+mod socket;
 
 use serde_json::{Value, json};
 
