@@ -11,12 +11,14 @@ mod accounts;
 mod cli;
 mod config;
 mod crash;
+mod documents;
 mod feed;
 mod invariants;
 mod replay;
 mod rest;
 mod serve;
 mod server;
+mod socket;
 
 mod generated;
 mod repository;

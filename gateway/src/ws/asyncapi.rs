@@ -54,6 +54,12 @@ fn messages<F: ToSchema>(schemas: &mut Map<String, Value>, with_id: bool) -> Map
     let mut parts = Vec::new();
     F::schemas(&mut parts);
     schemas.extend(parts.into_iter().map(|(name, schema)| (name, value(schema))));
+    // The ack of a send has all that the ack of a change has: it is both.
+    if let Some(Value::Object(ack)) = schemas.get_mut("Ack")
+        && let Some(kinds) = ack.remove("oneOf")
+    {
+        ack.insert("anyOf".into(), kinds);
+    }
     let frame = value(F::schema());
     let variants = frame["oneOf"].as_array().cloned().unwrap_or_default();
     let message = |mut payload: Value| {

@@ -1,0 +1,6 @@
+//! The socket as its clients meet it: frames, live events, catching up.
+
+mod delivery;
+mod frames;
+mod live;
+mod resume;
