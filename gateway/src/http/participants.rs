@@ -30,8 +30,8 @@ pub(super) async fn list(
     params(("conversation_id" = ConversationId, Path)), request_body = AddParticipants,
     responses(
         (status = 200, description = "The conversation with them", body = Conversation),
-        (status = 403, description = "`forbidden`"),
-        (status = 409, description = "`conflict`: a direct conversation, or a full group"),
+        (status = 403, description = "`forbidden`: your role, or a direct conversation"),
+        (status = 409, description = "`conflict`: a full group"),
     ),
 )]
 pub(super) async fn add(
@@ -50,8 +50,8 @@ pub(super) async fn add(
     params(("conversation_id" = ConversationId, Path), ("user_id" = UserId, Path)),
     responses(
         (status = 204, description = "No longer in it"),
-        (status = 403, description = "`forbidden`"),
-        (status = 409, description = "`conflict`: a direct conversation"),
+        (status = 403, description = "`forbidden`: your role, or a direct conversation"),
+        (status = 409, description = "`conflict`: the state does not allow it"),
     ),
 )]
 pub(super) async fn remove(
@@ -71,7 +71,7 @@ pub(super) async fn remove(
     request_body = PatchParticipant,
     responses(
         (status = 204, description = "Changed"),
-        (status = 403, description = "`forbidden`"),
+        (status = 403, description = "`forbidden`: your role, or a direct conversation"),
         (status = 409, description = "`conflict`"),
     ),
 )]
