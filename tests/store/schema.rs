@@ -58,6 +58,22 @@ async fn migrations_run_once_from_several_processes(db: Db) {
     empty.user("ada").await;
 }
 
+/// SQLite refuses one of two that make the same new file a WAL one, without
+/// waiting; this made a migration fail now and then.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_file_is_migrated_by_whoever_comes() {
+    for _ in 0..16 {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let url = format!("sqlite://{}/parley.db", folder.path().display());
+        let runs = together((0..4).map(|_| {
+            let store = open(&url);
+            async move { store.migrate().await.expect("migrations").len() }
+        }));
+        let applied = runs.await;
+        assert_eq!(applied.iter().filter(|count| **count > 0).count(), 1, "{applied:?}");
+    }
+}
+
 async fn a_status_tells_what_is_missing_and_what_is_beyond(db: Db) {
     let status = db.store.schema_status().await.unwrap();
     assert!(status.pending.is_empty() && status.ahead.is_empty());

@@ -15,7 +15,8 @@ const PASSING_CODES: [&str; 4] = ["55P03", "25006", "55000", "25P03"];
 
 /// SQLite's primary result codes of the same kind: BUSY, LOCKED, READONLY,
 /// IOERR, FULL, CANTOPEN.
-const PASSING_SQLITE: [i32; 6] = [5, 6, 8, SQLITE_IOERR, 13, 14];
+const PASSING_SQLITE: [i32; 6] = [SQLITE_BUSY, 6, 8, SQLITE_IOERR, 13, 14];
+const SQLITE_BUSY: i32 = 5;
 const SQLITE_IOERR: i32 = 10;
 
 impl From<sqlx::Error> for StoreError {
@@ -65,6 +66,11 @@ pub(super) fn committing(error: sqlx::Error) -> StoreError {
 pub(super) fn is_blocked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|refused| refused.code());
     code.is_some_and(|code| matches!(&*code, "55P03" | "40P01"))
+}
+
+/// Another connection has SQLite's lock.
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    error.as_database_error().and_then(sqlite_code) == Some(SQLITE_BUSY)
 }
 
 fn sqlite_code(error: &dyn DatabaseError) -> Option<i32> {

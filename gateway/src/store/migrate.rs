@@ -1,7 +1,10 @@
 //! Migrations, embedded in the binary. They only add and are never edited; both
 //! databases have the same versions and names.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     Connection, PgConnection,
@@ -10,6 +13,7 @@ use sqlx::{
 
 use super::{
     Result, SchemaStatus, Store, StoreError,
+    error::is_busy,
     open::{self, PostgresPools, SqlitePools},
     sql::{Conn, On, fetch, sql},
     work::detached,
@@ -95,9 +99,25 @@ async fn applied_postgres(conn: &mut PgConnection) -> Result<BTreeMap<i64, Strin
     Ok(rows.into_iter().collect())
 }
 
-/// All in one transaction that takes the write lock first: a second process
-/// waits for it and then finds nothing left to do.
+/// A second process waits for the first and then finds nothing left to do.
+///
+/// SQLite's own wait is not enough: where two connections make a new file a
+/// WAL one at the same time, it refuses one of them at once, whatever its busy
+/// timeout.
 async fn migrate_sqlite(pools: &SqlitePools) -> Result<Vec<String>> {
+    let begun = Instant::now();
+    loop {
+        match migrate_sqlite_once(pools).await {
+            Err(MigrateError::Execute(busy)) if is_busy(&busy) && begun.elapsed() < LOCK_LIMIT => {
+                tokio::time::sleep(LOCK_POLL).await;
+            }
+            done => return done.map_err(failed),
+        }
+    }
+}
+
+/// All in one transaction that takes the write lock first.
+async fn migrate_sqlite_once(pools: &SqlitePools) -> Result<Vec<String>, MigrateError> {
     let mut conn = pools.writer.acquire().await?;
     let mut tx = conn.begin_with("begin immediate").await?;
     let exists: bool = sqlx::query_scalar(SQLITE_HAS_TABLE).fetch_one(&mut *tx).await?;
@@ -105,7 +125,7 @@ async fn migrate_sqlite(pools: &SqlitePools) -> Result<Vec<String>> {
         true => sqlx::query_as(APPLIED.sqlite).fetch_all(&mut *tx).await?,
         false => Vec::new(),
     };
-    sqlite().run_direct(None, &mut *tx, false).await.map_err(failed)?;
+    sqlite().run_direct(None, &mut *tx, false).await?;
     tx.commit().await?;
     Ok(missing_in(&before.into_iter().collect(), &sqlite()))
 }
