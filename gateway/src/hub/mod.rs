@@ -70,7 +70,7 @@ impl Hub {
         let origin = self.inner.origin;
         let envelopes: Vec<_> = events
             .into_iter()
-            .map(|(topic, event)| Envelope { topic, origin, accepted_at, event })
+            .map(|(topic, event)| Envelope { topic, origin, accepted_at, trace: None, event })
             .collect();
         for envelope in &envelopes {
             self.deliver(envelope);
@@ -177,7 +177,8 @@ impl Hub {
 /// An entry that was found in the store.
 fn found(accepted_at: Timestamp, entry: Arc<Entry>) -> Envelope {
     let topic = Topic::Conversation(entry.conversation_id);
-    Envelope { topic, origin: UNKNOWN_ORIGIN, accepted_at, event: Event::Entry(entry) }
+    let event = Event::Entry(entry);
+    Envelope { topic, origin: UNKNOWN_ORIGIN, accepted_at, trace: None, event }
 }
 
 #[derive(PartialEq, Eq)]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::{
     ConversationId, Empty, EventId, LogEntry, Presence, Seq, ServerFrame, Settings, Timestamp,
-    User, UserId,
+    TraceContext, User, UserId,
 };
 
 /// What one can listen to. As text, the name of a channel: `conv:{id}`,
@@ -141,5 +141,7 @@ pub struct Envelope {
     pub origin: u64,
     /// When the gateway accepted what it tells of.
     pub accepted_at: Timestamp,
+    /// Of what it tells of; null when nobody traces.
+    pub trace: Option<TraceContext>,
     pub event: Event,
 }

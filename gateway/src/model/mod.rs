@@ -13,6 +13,7 @@ mod rest;
 mod secret;
 pub mod text;
 mod time;
+mod trace;
 mod user;
 
 pub use conversation::{Conversation, ConversationKind, Participant, ReadMark, Role};
@@ -27,4 +28,5 @@ pub use rest::*;
 pub use secret::Secret;
 pub use text::InvalidField;
 pub use time::Timestamp;
+pub use trace::TraceContext;
 pub use user::{Device, PresenceStatus, User};
