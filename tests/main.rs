@@ -1,5 +1,5 @@
 //! One binary for all integration tests: it is linked once. Contracts first,
-//! then whole replicas, then the repository itself.
+//! then whole replicas, then the repository and the rig themselves.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -22,3 +22,4 @@ mod socket;
 
 mod generated;
 mod repository;
+mod rig;
