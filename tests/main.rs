@@ -5,6 +5,8 @@
 
 mod support;
 
+mod bus;
+mod cache;
 mod store;
 
 mod accounts;
@@ -12,6 +14,7 @@ mod cli;
 mod config;
 mod crash;
 mod documents;
+mod fanout;
 mod feed;
 mod invariants;
 mod replay;

@@ -16,8 +16,8 @@ const FLOORS: &[&[&str]] = &[
     &["model", "version"],
     &["clock", "config", "problem", "shutdown"],
     &["metrics", "telemetry"],
-    &["bus", "server", "store"],
-    &["cache"],
+    &["redis", "server", "store"],
+    &["bus", "cache"],
     &["auth", "hub"],
     &["chat"],
     &["http", "startup"],
@@ -34,7 +34,7 @@ const EXCEPTIONS: &[(&str, &str, &str)] =
 /// Crates that only some rooms may name.
 const FENCED: &[(&str, &[&str])] = &[
     ("sqlx", &["store"]),
-    ("fred", &["bus", "cache"]),
+    ("fred", &["bus", "cache", "redis"]),
     ("axum", &["app", "http", "server", "ws"]),
     ("clap", &["cli", "main"]),
     ("figment", &["config"]),

@@ -204,7 +204,7 @@ async fn a_redis_cluster_moves_a_slot_and_fails_over() {
 async fn a_replica_has_links_and_an_end_of_its_own() {
     let redis = redis::shared().await;
     assert_eq!(redis, redis::shared().await);
-    let mut cluster = Cluster::with_redis(1, &redis).await;
+    let mut cluster = Cluster::on_redis(1, &redis, |_| {}).await;
     assert_eq!(cluster.config.redis_url.expose(), redis);
     let database = cluster.config.database_url.expose().to_owned();
     let proxies = [Proxy::before(&database).await, Proxy::before(&redis).await];

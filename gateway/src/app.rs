@@ -3,23 +3,24 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::mpsc::Receiver};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    auth::{Auth, AuthSettings, Keys, PasswordSettings},
-    bus::{Arrival, Bus},
+    auth::{Auth, AuthSettings, BusKeys, Keys, PasswordSettings},
+    bus::{Arrival, Bus, RedisBus},
     cache::{
-        Cache,
+        Cache, RedisCache, RedisLimits,
         limits::{Limits, LocalLimits},
     },
     chat::Chat,
     clock::Clock,
     config::{Config, Registration},
     http::{self, AllowedOrigins, AppState, HttpSettings, Origin},
-    hub::Hub,
+    hub::{self, Hub},
     metrics::Metrics,
+    redis::BadUrl,
     server::{self, Acceptor, Health, admin},
     shutdown::Shutdown,
     startup::{self, StartError},
@@ -34,8 +35,43 @@ const KEYS_INTERVAL: Duration = Duration::from_secs(2);
 /// Accounts, devices and addresses whose attempts are counted at once.
 const LIMITED_KEYS: usize = 100_000;
 
-/// One replica, wired but not yet serving. Building it asks no server
-/// anything.
+/// What replicas share beside the database, or what stands in for it.
+struct Shared {
+    bus: Bus,
+    arrivals: Receiver<Arrival>,
+    cache: Cache,
+    limits: Limits,
+}
+
+impl Shared {
+    fn open(
+        config: &Config,
+        origin: u64,
+        keys: &Keys,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
+        let url = config.redis_url.expose();
+        let local = LocalLimits::new(LIMITED_KEYS);
+        let (bus, arrivals, cache, limits) = if url.is_empty() {
+            let (bus, arrivals) = Bus::local();
+            let cache = Cache::local(config.is_embedded(), config.presence_offline_after);
+            (bus, arrivals, cache, Limits::Local(local))
+        } else {
+            let bad = |why: BadUrl| StartError::Configuration(format!("{why}."));
+            let seals = Arc::new(BusKeys { keys: keys.clone(), clock: clock.clone() });
+            let (bus, arrivals) =
+                RedisBus::open(url, origin, seals, metrics.clone()).map_err(bad)?;
+            let cache = Arc::new(RedisCache::new(url, origin).map_err(bad)?);
+            let limits = Limits::Redis(RedisLimits::new(local, &cache));
+            (Bus::Redis(bus), arrivals, Cache::redis(cache, config.presence_offline_after), limits)
+        };
+        let limits = if config.rate_limits { limits } else { Limits::Off };
+        Ok(Self { bus, arrivals, cache, limits })
+    }
+}
+
+/// One replica, wired but not yet serving. Building it waits for no server.
 pub struct App {
     pub store: Store,
     pub auth: Auth,
@@ -43,7 +79,7 @@ pub struct App {
     pub clock: Clock,
     pub metrics: Metrics,
     keys: Keys,
-    arrivals: tokio::sync::mpsc::Receiver<Arrival>,
+    arrivals: Receiver<Arrival>,
     config: Config,
     shutdown: Shutdown,
 }
@@ -53,17 +89,17 @@ impl App {
         let keys = startup::open_keys(&config, &clock)?;
         let store = startup::open_store(&config)?;
         let metrics = Metrics::new();
-        let (bus, arrivals) = Bus::local();
-        let alone = config.is_embedded();
-        let cache = Cache::local(alone, config.presence_offline_after);
-        let limits = match config.rate_limits {
-            true => Limits::Local(LocalLimits::new(LIMITED_KEYS)),
-            false => Limits::Off,
-        };
+        let origin = hub::new_origin();
+        let shared = Shared::open(&config, origin, &keys, &clock, &metrics)?;
+        let Shared { bus, arrivals, cache, limits } = shared;
+        let settings = auth_settings(&config);
         let auth =
-            Auth::new(store.clone(), clock.clone(), keys.clone(), limits, auth_settings(&config))
+            Auth::new(store.clone(), clock.clone(), keys.clone(), limits, cache.clone(), settings)
                 .map_err(|why| StartError::Runtime(why.to_string()))?;
-        let hub = Hub::new(store.clone(), bus, clock.clone(), metrics.clone(), shutdown.clone());
+        bus.start(&shutdown);
+        cache.start(&shutdown);
+        let hub =
+            Hub::new(store.clone(), bus, origin, clock.clone(), metrics.clone(), shutdown.clone());
         let chat =
             Chat::new(store.clone(), cache, hub, clock.clone(), metrics.clone(), shutdown.clone());
         Ok(Self { store, auth, chat, clock, metrics, keys, arrivals, config, shutdown })

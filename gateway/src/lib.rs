@@ -11,6 +11,7 @@ pub mod hub;
 pub mod metrics;
 pub mod model;
 pub mod problem;
+pub mod redis;
 pub mod server;
 pub mod shutdown;
 pub mod startup;

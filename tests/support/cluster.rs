@@ -14,7 +14,7 @@ use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use super::{client::Person, limits::SOON, postgres};
+use super::{client::Person, eventually, limits::SOON, postgres};
 
 /// The two databases everything is tested on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,12 +43,22 @@ impl Cluster {
         Self::configured(database, replicas, |_| {}).await
     }
 
-    /// On Postgres and a Redis, single or a cluster.
-    pub async fn with_redis(replicas: usize, redis: &str) -> Self {
-        Self::configured(Database::Postgres, replicas, |config| {
+    /// On Postgres and a Redis, single or a cluster, which all of them reach.
+    pub async fn on_redis(replicas: usize, redis: &str, configure: impl Fn(&mut Config)) -> Self {
+        let cluster = Self::configured(Database::Postgres, replicas, |config| {
             config.redis_url = SecretUrl::new(redis.to_owned());
+            configure(config);
         })
-        .await
+        .await;
+        cluster.reaches_redis().await;
+        cluster
+    }
+
+    /// Every replica hears what it publishes.
+    pub async fn reaches_redis(&self) {
+        for replica in &self.replicas {
+            replica.reaches_redis(true).await;
+        }
     }
 
     pub async fn configured(
@@ -158,6 +168,16 @@ impl Cluster {
                 false => run!(sqlx::PgConnection),
             }
         }
+    }
+}
+
+impl Replica {
+    /// It has noticed that Redis is there, or is not.
+    pub async fn reaches_redis(&self, reached: bool) {
+        // Its description begins in the same way.
+        let line = format!("\nparley_bus_subscription_up {}\n", u8::from(reached));
+        let noticed = async || self.metrics.render().contains(&line).then_some(());
+        eventually("what became of Redis is noticed", SOON, noticed).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a token to who is asking.
 
 use super::{
-    Auth, Inner, signed_out, stored,
+    Auth, Inner, LEEWAY, signed_out, stored,
     token::{self, Claims, Kind},
 };
 use crate::{model::*, problem::Problem};
@@ -39,8 +39,7 @@ impl Auth {
         if claims.typ == Kind::Access {
             return Ok(verified(&claims, claims.expires_at(), kid));
         }
-        let spent = auth.store.spend_ticket(claims.jti, claims.expires_at(), now).await;
-        if !spent.map_err(stored)? {
+        if !auth.spend(&claims, now).await? {
             return Err(token::unauthenticated());
         }
         Ok(verified(&claims, now + auth.settings.access_ttl, kid))
@@ -58,6 +57,20 @@ impl Auth {
 }
 
 impl Inner {
+    /// Whether a ticket is spent by this call: noted in the cache that all
+    /// replicas share, or else in the store.
+    async fn spend(&self, claims: &Claims, now: Timestamp) -> Result<bool, Problem> {
+        // The clocks of replicas may differ.
+        let good_for = claims.expires_at().since(now) + LEEWAY;
+        match self.cache.spend_ticket(claims.jti, good_for).await {
+            Some(spent) => Ok(spent),
+            None => {
+                let spent = self.store.spend_ticket(claims.jti, claims.expires_at(), now).await;
+                spent.map_err(stored)
+            }
+        }
+    }
+
     async fn alive(&self, claims: &Claims) -> Result<(), Problem> {
         let device = self.store.device_state(claims.did).await.map_err(stored)?;
         let device = device.ok_or_else(signed_out)?;

@@ -18,6 +18,10 @@ struct Rig {
     _folder: tempfile::TempDir,
 }
 
+fn cache() -> Cache {
+    Cache::local(true, Duration::from_secs(5))
+}
+
 async fn rig() -> Rig {
     let folder = tempfile::tempdir().expect("a folder");
     let store = Store::open(&StoreOptions {
@@ -32,7 +36,7 @@ async fn rig() -> Rig {
     let keys = Keys::fixed(KeySet::new(vec![key]).expect("a set"));
     let limits = Limits::Local(LocalLimits::new(1_000));
     let settings = AuthSettings::default();
-    let auth = Auth::new(store.clone(), clock.clone(), keys.clone(), limits, settings);
+    let auth = Auth::new(store.clone(), clock.clone(), keys.clone(), limits, cache(), settings);
     Rig { auth: auth.expect("auth"), store, clock, keys, _folder: folder }
 }
 
@@ -286,7 +290,7 @@ async fn registration_may_be_closed_and_fields_have_rules() {
 
     let settings = AuthSettings { registration_open: false, ..AuthSettings::default() };
     let (store, clock, keys) = (rig.store.clone(), rig.clock.clone(), rig.keys.clone());
-    let closed = Auth::new(store, clock, keys, Limits::Off, settings).expect("auth");
+    let closed = Auth::new(store, clock, keys, Limits::Off, cache(), settings).expect("auth");
     let refused = closed.register(new_account("ann"), HOME).await.expect_err("refused");
     assert_eq!(refused.code, Code::RegistrationClosed);
 }

@@ -26,6 +26,8 @@ pub struct Key {
     pub(super) encoding: jsonwebtoken::EncodingKey,
     pub(super) decoding: jsonwebtoken::DecodingKey,
     refresh: hmac::Key,
+    /// For envelopes between replicas.
+    pub(super) bus: Arc<hmac::Key>,
 }
 
 /// Why a key or a set of keys cannot be used: a sentence for the operator.
@@ -55,6 +57,7 @@ impl Key {
             encoding: jsonwebtoken::EncodingKey::from_secret(&secret),
             decoding: jsonwebtoken::DecodingKey::from_secret(&secret),
             refresh: derive(&secret, "parley refresh tokens, version 1"),
+            bus: Arc::new(derive(&secret, "parley envelopes, version 1")),
             kid,
             created_at,
             active_from,

@@ -14,6 +14,7 @@ mod login;
 mod password;
 mod refresh;
 mod register;
+mod seals;
 mod sessions;
 mod settings;
 mod token;
@@ -26,11 +27,15 @@ pub use authenticate::Verified;
 pub use keyring::Keys;
 pub use keys::KeySet;
 pub use password::Passwords;
+pub use seals::BusKeys;
 pub use sessions::Refreshed;
 pub use settings::*;
 
 use crate::{
-    cache::limits::{Limits, Rule},
+    cache::{
+        Cache,
+        limits::{Limits, Rule},
+    },
     clock::Clock,
     model::*,
     problem::{Code, Problem},
@@ -49,6 +54,7 @@ struct Inner {
     keys: Keys,
     passwords: Passwords,
     limits: Limits,
+    cache: Cache,
     settings: AuthSettings,
 }
 
@@ -77,10 +83,12 @@ impl Auth {
         clock: Clock,
         keys: Keys,
         limits: Limits,
+        cache: Cache,
         settings: AuthSettings,
     ) -> Result<Self, Problem> {
         let passwords = Passwords::new(settings.passwords)?;
-        Ok(Self { inner: Arc::new(Inner { store, clock, keys, passwords, limits, settings }) })
+        let inner = Inner { store, clock, keys, passwords, limits, cache, settings };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Whether what was signed with this key still counts; no I/O.

@@ -3,16 +3,13 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::Arc,
 };
 
 use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
-use super::{Arrival, INBOX};
+use super::{Arrival, Inbox};
 use crate::model::{Envelope, Topic};
 
 /// One end; [`LocalBus::sibling`] makes another on the same channels.
@@ -30,9 +27,7 @@ struct Channels {
 
 struct End {
     index: usize,
-    inbox: mpsc::Sender<Arrival>,
-    /// Something did not fit: tell it before anything else.
-    missed: AtomicBool,
+    inbox: Inbox,
 }
 
 impl LocalBus {
@@ -45,11 +40,11 @@ impl LocalBus {
     }
 
     fn attach(channels: Arc<Mutex<Channels>>) -> (Self, mpsc::Receiver<Arrival>) {
-        let (inbox, arrivals) = mpsc::channel(INBOX);
+        let (inbox, arrivals) = Inbox::new();
         let end = {
             let mut all = channels.lock();
             let index = all.ends.len();
-            let end = Arc::new(End { index, inbox, missed: AtomicBool::new(false) });
+            let end = Arc::new(End { index, inbox });
             all.ends.push(end.clone());
             end
         };
@@ -79,19 +74,8 @@ impl LocalBus {
         for envelope in envelopes {
             let listeners = channels.listeners.get(&envelope.topic).into_iter().flatten();
             for index in listeners.filter(|index| **index != self.end.index) {
-                channels.ends[*index].offer(envelope);
+                channels.ends[*index].inbox.offer(Arrival::Envelope(envelope.clone()));
             }
-        }
-    }
-}
-
-impl End {
-    fn offer(&self, envelope: &Envelope) {
-        if self.missed.load(Ordering::Relaxed) && self.inbox.try_send(Arrival::Gap).is_ok() {
-            self.missed.store(false, Ordering::Relaxed);
-        }
-        if self.inbox.try_send(Arrival::Envelope(envelope.clone())).is_err() {
-            self.missed.store(true, Ordering::Relaxed);
         }
     }
 }

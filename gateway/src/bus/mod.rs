@@ -1,22 +1,31 @@
 //! Channels between replicas: a doorbell, never the truth. Whatever is lost
 //! here, the feed makes good.
 
+mod inbox;
 mod local;
+mod redis;
+mod seal;
+mod wire;
 
 pub use local::LocalBus;
+pub use redis::RedisBus;
+pub use seal::SealKeys;
 
 use tokio::sync::mpsc;
 
-use crate::model::{Envelope, Topic};
-
-/// Arrivals waiting for the hub; beyond it they are dropped and a gap is
-/// reported instead.
-const INBOX: usize = 32_768;
+use crate::{
+    model::{Envelope, Topic},
+    shutdown::Shutdown,
+};
+use inbox::Inbox;
 
 /// What comes in from the other replicas.
 #[derive(Clone, Debug)]
 pub enum Arrival {
     Envelope(Envelope),
+    /// Something that cannot be believed: a reason to look at the store, no
+    /// more.
+    Hint,
     /// Something may have been missed: everything subscribed must be compared
     /// with the store.
     Gap,
@@ -27,6 +36,7 @@ pub enum Arrival {
 #[derive(Clone)]
 pub enum Bus {
     Local(LocalBus),
+    Redis(RedisBus),
 }
 
 impl Bus {
@@ -36,16 +46,27 @@ impl Bus {
         (Self::Local(bus), inbox)
     }
 
-    /// Returns once everything published from now on will arrive.
+    /// Starts what keeps it going, until the kill.
+    pub fn start(&self, shutdown: &Shutdown) {
+        match self {
+            Self::Local(_) => {}
+            Self::Redis(bus) => bus.start(shutdown),
+        }
+    }
+
+    /// Returns once everything published from now on will arrive; at once where
+    /// it cannot.
     pub async fn subscribe(&self, topics: &[Topic]) {
         match self {
             Self::Local(bus) => bus.subscribe(topics),
+            Self::Redis(bus) => bus.subscribe(topics).await,
         }
     }
 
     pub fn unsubscribe(&self, topics: &[Topic]) {
         match self {
             Self::Local(bus) => bus.unsubscribe(topics),
+            Self::Redis(bus) => bus.unsubscribe(topics),
         }
     }
 
@@ -53,6 +74,15 @@ impl Bus {
     pub fn publish(&self, envelopes: Vec<Envelope>) {
         match self {
             Self::Local(bus) => bus.publish(&envelopes),
+            Self::Redis(bus) => bus.publish(envelopes),
+        }
+    }
+
+    /// Whether other replicas hear what is published here.
+    pub fn is_up(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Redis(bus) => bus.is_up(),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
+use super::RedisLimits;
 use crate::model::Timestamp;
 
 /// At most `burst` at once, given back evenly over `per`.
@@ -20,11 +21,11 @@ impl Rule {
     }
 
     /// Microseconds until one is given back.
-    fn interval(self) -> i64 {
+    pub(super) fn interval(self) -> i64 {
         self.window() / i64::from(self.burst.max(1))
     }
 
-    fn window(self) -> i64 {
+    pub(super) fn window(self) -> i64 {
         i64::try_from(self.per.as_micros()).unwrap_or(i64::MAX / 4).max(1)
     }
 }
@@ -48,6 +49,7 @@ pub enum Limits {
     /// Nothing is limited: load tests.
     Off,
     Local(LocalLimits),
+    Redis(RedisLimits),
 }
 
 impl Limits {
@@ -56,6 +58,7 @@ impl Limits {
         match self {
             Self::Off => Ok(()),
             Self::Local(local) => local.take(key, rule, micros(now)),
+            Self::Redis(redis) => redis.take(key, rule, micros(now)).await,
         }
     }
 
@@ -64,6 +67,7 @@ impl Limits {
         match self {
             Self::Off => {}
             Self::Local(local) => local.give_back(key, rule, micros(now)),
+            Self::Redis(redis) => redis.give_back(key, rule, micros(now)).await,
         }
     }
 }
@@ -86,7 +90,7 @@ impl LocalLimits {
         Self { paid_at: Arc::default(), capacity: capacity.max(2) }
     }
 
-    fn take(&self, key: &str, rule: Rule, now: i64) -> Result<(), Duration> {
+    pub(super) fn take(&self, key: &str, rule: Rule, now: i64) -> Result<(), Duration> {
         let mut paid_at = self.paid_at.lock();
         let next = gcra(paid_at.get(key).copied(), now, rule)?;
         if paid_at.len() >= self.capacity && !paid_at.contains_key(key) {
@@ -96,7 +100,7 @@ impl LocalLimits {
         Ok(())
     }
 
-    fn give_back(&self, key: &str, rule: Rule, now: i64) {
+    pub(super) fn give_back(&self, key: &str, rule: Rule, now: i64) {
         let mut paid_at = self.paid_at.lock();
         if let Some(at) = paid_at.get_mut(key) {
             *at -= rule.interval();

@@ -1,25 +1,37 @@
-//! What may be forgotten: unread counts with their evidence, presence leases.
-//! Losing all of it loses nothing that people said.
+//! What may be forgotten: unread counts with their evidence, presence leases,
+//! spent tickets, rate limits. Losing all of it loses nothing that people said.
 
 pub mod limits;
 mod presence;
+mod redis;
 mod unread;
 
-pub use presence::{LeaseId, Transition};
+pub use presence::{LeaseId, Swept, Transition};
+pub use redis::{RedisCache, RedisLimits};
 pub use unread::Evidence;
 
 use std::{sync::Arc, time::Duration};
 
-use crate::model::*;
+use uuid::Uuid;
+
+use crate::{model::*, shutdown::Shutdown};
 
 /// The cache of one replica; cheap to clone. A closed set: the embedded
 /// default keeps it in the process.
 #[derive(Clone)]
-pub enum Cache {
-    Local(Arc<Local>),
+pub struct Cache {
+    kept: Kept,
+    /// How long after their last device left a user is shown as offline.
+    offline_after: Duration,
 }
 
-pub struct Local {
+#[derive(Clone)]
+enum Kept {
+    Local(Arc<Local>),
+    Redis(Arc<RedisCache>),
+}
+
+struct Local {
     unread: unread::LocalUnread,
     presence: presence::LocalPresence,
     /// Whether other replicas may hold leases that are not seen from here.
@@ -30,8 +42,21 @@ impl Cache {
     /// `alone`: no other replica serves the same users, so that who has no
     /// lease here is offline rather than unknown.
     pub fn local(alone: bool, offline_after: Duration) -> Self {
-        let presence = presence::LocalPresence::new(offline_after);
-        Self::Local(Arc::new(Local { unread: Default::default(), presence, alone }))
+        let (unread, presence) = (Default::default(), Default::default());
+        let kept = Kept::Local(Arc::new(Local { unread, presence, alone }));
+        Self { kept, offline_after }
+    }
+
+    pub fn redis(cache: Arc<RedisCache>, offline_after: Duration) -> Self {
+        Self { kept: Kept::Redis(cache), offline_after }
+    }
+
+    /// Starts what keeps it going, until the kill.
+    pub fn start(&self, shutdown: &Shutdown) {
+        if let Kept::Redis(redis) = &self.kept {
+            let link = redis.link().clone();
+            shutdown.supervise("redis cache", link.follow(shutdown.kill_token()));
+        }
     }
 
     // ---- unread counts
@@ -42,59 +67,98 @@ impl Cache {
         user: UserId,
         of: &[(ConversationId, Evidence)],
     ) -> Vec<Option<i64>> {
-        match self {
-            Self::Local(local) => local.unread.look_up(user, of),
+        match &self.kept {
+            Kept::Local(local) => local.unread.look_up(user, of),
+            Kept::Redis(redis) => redis.unread(user, of).await,
         }
     }
 
     pub async fn put_unread(&self, user: UserId, counts: &[(ConversationId, Evidence, i64)]) {
-        match self {
-            Self::Local(local) => local.unread.put(user, counts),
+        match &self.kept {
+            Kept::Local(local) => local.unread.put(user, counts),
+            Kept::Redis(redis) => redis.put_unread(user, counts).await,
         }
     }
 
     // ---- presence
 
-    /// Takes or renews a connection's lease; what others see may change.
+    /// Takes or renews a connection's lease; what others see may change, and
+    /// they must be [told](Self::told).
     pub async fn lease(
         &self,
         user: UserId,
         lease: LeaseId,
         status: SettablePresence,
-        expires_at: Timestamp,
+        now: Timestamp,
+        valid_for: Duration,
     ) -> Option<Transition> {
-        match self {
-            Self::Local(local) => local.presence.lease(user, lease, status, expires_at),
+        match &self.kept {
+            Kept::Local(local) => local.presence.lease(user, lease, status, now + valid_for),
+            Kept::Redis(redis) => redis.lease(user, lease, status, valid_for).await,
         }
     }
 
     /// Ends a lease cleanly: offline follows after the grace.
     pub async fn release(&self, user: UserId, lease: LeaseId, now: Timestamp) {
-        match self {
-            Self::Local(local) => local.presence.release(user, lease, now),
+        let grace = self.offline_after;
+        match &self.kept {
+            Kept::Local(local) => local.presence.release(user, lease, now + grace),
+            Kept::Redis(redis) => redis.release(user, lease, grace).await,
         }
     }
 
     /// In the order asked.
     pub async fn statuses(&self, users: &[UserId]) -> Vec<PresenceStatus> {
-        match self {
-            Self::Local(local) => {
+        match &self.kept {
+            Kept::Local(local) => {
                 let statuses = local.presence.statuses(users);
                 statuses.into_iter().map(|status| local.seen_from_here(status)).collect()
             }
+            Kept::Redis(redis) => redis.statuses(users).await,
         }
     }
 
-    /// Leases that have run out by now: what others see of their users.
-    pub async fn sweep(&self, now: Timestamp) -> Vec<Transition> {
-        match self {
-            Self::Local(local) => {
+    /// Leases that have run out by now: what others see of their users. Where
+    /// several replicas share a cache, each transition comes to one of them.
+    pub async fn sweep(&self, now: Timestamp) -> Swept {
+        match &self.kept {
+            Kept::Local(local) => {
                 let mut transitions = local.presence.sweep(now);
                 for transition in &mut transitions {
                     transition.status = local.seen_from_here(transition.status);
                 }
-                transitions
+                Swept { transitions, lost: false }
             }
+            Kept::Redis(redis) => redis.sweep().await,
+        }
+    }
+
+    /// The watchers of these users know. Who is not reported here is reported
+    /// by a later sweep again, perhaps to another replica.
+    pub async fn told(&self, transitions: &[Transition]) {
+        if let Kept::Redis(redis) = &self.kept
+            && !transitions.is_empty()
+        {
+            redis.told(transitions).await;
+        }
+    }
+
+    /// Wakes when presence becomes unknown or known again; null where it always
+    /// is known.
+    pub fn outages(&self) -> Option<tokio::sync::watch::Receiver<bool>> {
+        match &self.kept {
+            Kept::Local(_) => None,
+            Kept::Redis(redis) => Some(redis.link().changes()),
+        }
+    }
+
+    // ---- tickets
+
+    /// Whether this call spent the ticket; null where the store must know.
+    pub async fn spend_ticket(&self, ticket: Uuid, good_for: Duration) -> Option<bool> {
+        match &self.kept {
+            Kept::Local(_) => None,
+            Kept::Redis(redis) => redis.spend_ticket(ticket, good_for).await.ok(),
         }
     }
 }

@@ -1,10 +1,7 @@
 //! Presence within one process: a lease per connection; online while any lease
 //! says so, away while the others do, offline a grace after the last one ended.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    time::Duration,
-};
+use std::collections::{BTreeMap, HashMap};
 
 use parking_lot::Mutex;
 
@@ -20,8 +17,16 @@ pub struct Transition {
     pub status: PresenceStatus,
 }
 
+/// What a sweep found.
+#[derive(Debug, Default)]
+pub struct Swept {
+    pub transitions: Vec<Transition>,
+    /// Leases were lost that may still be held: take them anew.
+    pub lost: bool,
+}
+
+#[derive(Default)]
 pub(super) struct LocalPresence {
-    offline_after: Duration,
     users: Mutex<HashMap<UserId, Leases>>,
 }
 
@@ -61,10 +66,6 @@ impl Leases {
 }
 
 impl LocalPresence {
-    pub(super) fn new(offline_after: Duration) -> Self {
-        Self { offline_after, users: Mutex::default() }
-    }
-
     pub(super) fn lease(
         &self,
         user: UserId,
@@ -78,12 +79,17 @@ impl LocalPresence {
         leases.transition(user)
     }
 
-    pub(super) fn release(&self, user: UserId, lease: LeaseId, now: Timestamp) {
+    pub(super) fn release(&self, user: UserId, lease: LeaseId, expires_at: Timestamp) {
         let mut users = self.users.lock();
         let Some(leases) = users.get_mut(&user) else { return };
+        if !leases.held.contains_key(&lease) {
+            return;
+        }
+        // Of those that have ended only the last one counts.
+        leases.held.retain(|id, other| *id == lease || !other.released);
         if let Some(lease) = leases.held.get_mut(&lease) {
             lease.released = true;
-            lease.expires_at = now + self.offline_after;
+            lease.expires_at = expires_at;
         }
     }
 
@@ -109,8 +115,6 @@ mod tests {
     use super::*;
     use PresenceStatus::{Away, Offline, Online};
 
-    const GRACE: Duration = Duration::from_secs(5);
-
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000).unwrap()
     }
@@ -121,22 +125,22 @@ mod tests {
 
     #[test]
     fn a_reload_within_the_grace_does_not_flicker() {
-        let presence = LocalPresence::new(GRACE);
+        let presence = LocalPresence::default();
         let user = UserId::new();
         let first = presence.lease(user, 1, SettablePresence::Online, at(60));
         assert_eq!(first.map(|t| t.status), Some(Online));
-        presence.release(user, 1, at(10));
+        presence.release(user, 1, at(15));
         assert_eq!(presence.statuses(&[user]), [Online]);
         assert_eq!(presence.lease(user, 2, SettablePresence::Online, at(70)), None);
         assert_eq!(presence.sweep(at(16)), []);
-        presence.release(user, 2, at(20));
+        presence.release(user, 2, at(25));
         assert_eq!(presence.sweep(at(24)), []);
         assert_eq!(told(&presence.sweep(at(26))), [Offline]);
     }
 
     #[test]
     fn a_lease_that_is_not_renewed_ends() {
-        let presence = LocalPresence::new(GRACE);
+        let presence = LocalPresence::default();
         let user = UserId::new();
         presence.lease(user, 1, SettablePresence::Online, at(60));
         assert_eq!(told(&presence.sweep(at(61))), [Offline]);
@@ -145,11 +149,11 @@ mod tests {
 
     #[test]
     fn away_only_when_no_device_is_online() {
-        let presence = LocalPresence::new(GRACE);
+        let presence = LocalPresence::default();
         let user = UserId::new();
         presence.lease(user, 1, SettablePresence::Online, at(60));
         assert_eq!(presence.lease(user, 2, SettablePresence::Away, at(60)), None);
-        presence.release(user, 1, at(1));
+        presence.release(user, 1, at(6));
         assert_eq!(told(&presence.sweep(at(1))), [Away]);
     }
 }

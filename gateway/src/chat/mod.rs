@@ -41,6 +41,7 @@ struct Inner {
     cache: Cache,
     hub: Hub,
     clock: Clock,
+    metrics: Metrics,
     shutdown: Shutdown,
     writer: writer::Writer,
     notices: reads::Notices,
@@ -57,7 +58,9 @@ impl Chat {
     ) -> Self {
         let writer = writer::Writer::start(&store, &hub, &metrics, &shutdown);
         let notices = reads::Notices::default();
-        Self { inner: Arc::new(Inner { store, cache, hub, clock, shutdown, writer, notices }) }
+        Self {
+            inner: Arc::new(Inner { store, cache, hub, clock, metrics, shutdown, writer, notices }),
+        }
     }
 
     pub fn hub(&self) -> &Hub {

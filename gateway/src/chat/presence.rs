@@ -3,6 +3,7 @@
 
 use std::{collections::HashMap, time::Duration};
 
+use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::Chat;
@@ -13,6 +14,8 @@ use crate::{
 };
 
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// How long all replicas together take to renew their leases.
+const SETTLING: Duration = Duration::from_secs(3);
 /// Typing ends by itself after this.
 const TYPING_EXPIRES: Duration = Duration::from_secs(6);
 
@@ -25,9 +28,11 @@ impl Chat {
         status: SettablePresence,
         valid_for: Duration,
     ) {
-        let expires_at = self.inner.clock.now() + valid_for;
-        let transition = self.inner.cache.lease(who.user, lease, status, expires_at).await;
-        self.tell_presence(transition);
+        let now = self.inner.clock.now();
+        let news = self.inner.cache.lease(who.user, lease, status, now, valid_for).await;
+        if let Some(news) = news {
+            self.tell_presence(&[news]).await;
+        }
     }
 
     /// Ends the lease of a connection, and notes when its device was last seen.
@@ -60,23 +65,44 @@ impl Chat {
     /// Ends leases that ran out, and tells of it, until `stop`.
     pub async fn sweep_presence(self, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(SWEEP_EVERY);
+        let mut outages = self.inner.cache.outages();
+        let mut settled_at = None;
         loop {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
+                () = changed(&mut outages) => {
+                    // Unknown is told at once, and so is its end.
+                    self.inner.hub.refresh_presence();
+                    continue;
+                }
             }
-            let now = self.inner.clock.now();
-            self.tell_presence(self.inner.cache.sweep(now).await);
+            let (now, begun) = (self.inner.clock.now(), Instant::now());
+            let swept = self.inner.cache.sweep(now).await;
+            self.inner.metrics.presence_swept(begun.elapsed());
+            self.tell_presence(&swept.transitions).await;
+            if swept.lost {
+                // Whoever is here says so again; whoever is not, nobody will
+                // ever tell of: so everybody asks, once all have said so.
+                tracing::warn!("presence was lost; taking all leases anew");
+                self.inner.hub.renew_leases();
+                settled_at = Some(Instant::now() + SETTLING);
+            }
+            if settled_at.is_some_and(|at| at <= Instant::now()) {
+                settled_at = None;
+                self.inner.hub.refresh_presence();
+            }
         }
     }
 
-    fn tell_presence(&self, transitions: impl IntoIterator<Item = Transition>) {
+    async fn tell_presence(&self, transitions: &[Transition]) {
         let now = self.inner.clock.now();
         for Transition { user, status } in transitions {
-            let last_seen_at = (status == PresenceStatus::Offline).then_some(now);
-            let presence = Presence { user_id: user, status, last_seen_at };
-            self.inner.hub.signal(Topic::User(user), Signal::Presence { presence });
+            let last_seen_at = (*status == PresenceStatus::Offline).then_some(now);
+            let presence = Presence { user_id: *user, status: *status, last_seen_at };
+            self.inner.hub.signal(Topic::User(*user), Signal::Presence { presence });
         }
+        self.inner.cache.told(transitions).await;
     }
 
     /// Tells the others that somebody types, or stopped.
@@ -90,5 +116,16 @@ impl Chat {
         let frame = Encoded::new(&ServerFrame::UserTyping { conversation_id, payload });
         let signal = Signal::Typing { user_id: who.user, frame };
         self.inner.hub.signal(Topic::Conversation(conversation_id), signal);
+    }
+}
+
+/// Waits for a change; for ever where there is nothing to change.
+async fn changed(watched: &mut Option<watch::Receiver<bool>>) {
+    let gone = match watched {
+        Some(receiver) => receiver.changed().await.is_err(),
+        None => true,
+    };
+    if gone {
+        std::future::pending::<()>().await;
     }
 }

@@ -1,7 +1,10 @@
 //! Conversations as one member sees them, with the unread count that goes with
 //! the state of the log they show.
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use super::Chat;
 use crate::{
@@ -74,6 +77,7 @@ impl Chat {
 
         let asked: Vec<_> = queries.iter().map(|q| (q.0.conversation_id, evidence(q))).collect();
         let cached = self.inner.cache.unread(user, &asked).await;
+        self.check_sample(queries, &cached);
         let missing: Vec<_> = queries
             .iter()
             .zip(&cached)
@@ -97,4 +101,27 @@ impl Chat {
         };
         Ok(queries.iter().zip(cached).map(answer).collect())
     }
+
+    /// Now and then a cached count is compared with its definition; the answer
+    /// does not wait for it.
+    fn check_sample(&self, queries: &[(UnreadQuery, EventId)], cached: &[Option<i64>]) {
+        let sampled = || CHECKED.fetch_add(1, Ordering::Relaxed) % CHECK_EVERY == 0;
+        let hits = queries.iter().zip(cached).filter_map(|((q, _), c)| c.map(|count| (*q, count)));
+        let sample: Vec<_> = hits.filter(|_| sampled()).collect();
+        if sample.is_empty() {
+            return;
+        }
+        let chat = self.clone();
+        self.inner.shutdown.spawn(async move {
+            let (queries, believed): (Vec<_>, Vec<_>) = sample.into_iter().unzip();
+            if let Ok(counts) = chat.inner.store.unread_counts(&queries).await {
+                let right = counts.iter().zip(&believed).map(|(count, believed)| count == believed);
+                right.for_each(|right| chat.inner.metrics.unread_checked(right));
+            }
+        });
+    }
 }
+
+/// One cached count of this many is checked.
+const CHECK_EVERY: u64 = 64;
+static CHECKED: AtomicU64 = AtomicU64::new(0);

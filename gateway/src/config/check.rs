@@ -77,12 +77,6 @@ fn database(config: &Config, rule: &mut Rule<'_>) {
              set database_url to a postgres:// URL, or leave redis_url empty."
                 .into()
         });
-    } else {
-        rule(false, &|| {
-            "redis_url is set, but this build delivers through the database feed alone: leave \
-             redis_url (PARLEY_REDIS_URL) empty, and replicas tell each other within feed_interval."
-                .into()
-        });
     }
 }
 

@@ -34,10 +34,12 @@ fn edge() -> Router {
     let key = Key::generate(clock.now(), clock.now()).expect("a key");
     let keys = Keys::fixed(KeySet::new(vec![key]).expect("a set"));
     let settings = AuthSettings::default();
-    let auth = Auth::new(store.clone(), clock.clone(), keys, Limits::Off, settings).expect("auth");
-    let (bus, _arrivals) = Bus::local();
-    let hub = Hub::new(store.clone(), bus, clock.clone(), metrics.clone(), shutdown.clone());
     let cache = Cache::local(true, Duration::from_secs(5));
+    let limits = Limits::Off;
+    let auth = Auth::new(store.clone(), clock.clone(), keys, limits, cache.clone(), settings);
+    let auth = auth.expect("auth");
+    let (bus, _arrivals) = Bus::local();
+    let hub = Hub::new(store.clone(), bus, 1, clock.clone(), metrics.clone(), shutdown.clone());
     let chat = Chat::new(store, cache, hub, clock, metrics.clone(), shutdown);
     let settings = HttpSettings {
         allowed_origins: Arc::new([Origin::parse("https://app.example").expect("an origin")]),

@@ -4,6 +4,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::Hub;
@@ -17,21 +18,28 @@ const COMPARED_AT_ONCE: usize = 500;
 /// Doorbells older than this were heard by every replica that lives.
 const KEEP_DOORBELLS: Duration = Duration::from_secs(10 * 60);
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Polls that somebody asks for come no faster than this.
+const LOOK_PAUSE: Duration = Duration::from_millis(100);
 
 impl Hub {
     /// Polls until `stop`. A failed poll loses nothing: the position stays.
     pub async fn follow_feed(self, interval: Duration, stop: CancellationToken) {
-        let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut pruned = tokio::time::Instant::now();
+        let mut pruned = Instant::now();
         let mut position = None;
         let mut failing = false;
+        // The first poll comes at once: from there on nothing can be missed.
+        let mut begun = Instant::now() - interval;
         loop {
+            let (soonest, latest) = (begun + LOOK_PAUSE, begun + self.pace(interval));
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => {}
+                () = sleep_until(latest) => {}
+                () = async {
+                    self.inner.look_now.notified().await;
+                    sleep_until(soonest).await;
+                } => {}
             }
-            let begun = tokio::time::Instant::now();
+            begun = Instant::now();
             let polled = self.poll(position.as_ref()).await;
             let metrics = &self.inner.metrics;
             metrics.dependency_seen("database", polled.is_ok());
@@ -52,7 +60,7 @@ impl Hub {
                 Err(_) => {}
             }
             if pruned.elapsed() >= PRUNE_EVERY {
-                pruned = tokio::time::Instant::now();
+                pruned = Instant::now();
                 if let Err(error) = self.inner.store.prune_feed(KEEP_DOORBELLS).await {
                     tracing::warn!(%error, "old doorbells not pruned");
                 }
@@ -60,24 +68,34 @@ impl Hub {
         }
     }
 
+    /// Twice as often where nobody rings: without Redis the feed is all that
+    /// other replicas are heard by.
+    fn pace(&self, interval: Duration) -> Duration {
+        match self.inner.store.is_postgres() && !self.inner.bus.is_up() {
+            true => interval / 2,
+            false => interval,
+        }
+    }
+
     async fn poll(&self, from: Option<&FeedPosition>) -> crate::store::Result<FeedPosition> {
         let page = self.inner.store.poll_feed(from).await?;
         match page.topics {
             Some(topics) => self.compare(topics).await?,
-            // The first position needs no comparison: nothing is held yet that
-            // was not read after it.
-            None if from.is_none() => {}
             None => self.compare_all().await?,
         }
         Ok(page.next)
     }
 
-    /// After a gap on the bus: at once, whatever the feed says.
-    pub(super) async fn compare_everything(&self) {
+    /// The bus may have lost something. Of what is written the feed knows all,
+    /// so it looks at once; of presence it knows nothing.
+    pub(super) async fn close_gap(&self) {
         self.inner.metrics.bus_gap();
-        if let Err(error) = self.compare_all().await {
+        if self.inner.store.is_postgres() {
+            self.inner.look_now.notify_one();
+        } else if let Err(error) = self.compare_all().await {
             tracing::warn!(%error, "comparison after a gap failed; the feed goes on");
         }
+        self.refresh_presence();
     }
 
     async fn compare_all(&self) -> crate::store::Result<()> {

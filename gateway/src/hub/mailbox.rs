@@ -15,8 +15,10 @@ use crate::model::{ConversationId, Entry, Envelope, Event, Principal, Signal, Ti
 
 use super::Cause;
 
-/// Items a connection may be behind before it is left to pull.
+/// Items, and bytes of theirs, that a connection may be behind before it is
+/// left to pull.
 const MAILBOX_ITEMS: usize = 256;
+const MAILBOX_BYTES: usize = 128 * 1024;
 
 /// Identifies a connection within its replica.
 pub type ConnectionId = u64;
@@ -40,6 +42,7 @@ pub enum Item {
 #[derive(Default)]
 pub struct Taken {
     pub items: VecDeque<Item>,
+    bytes: usize,
     /// Conversations whose log has more than was handed over.
     pub behind: HashSet<ConversationId>,
     /// Account or memberships may have changed.
@@ -48,7 +51,20 @@ pub struct Taken {
     pub presence_stale: bool,
     /// Time for a heartbeat.
     pub beat: bool,
+    /// Whoever keeps the presence leases may have lost this one's.
+    pub lease_lost: bool,
     pub ending: Option<Ending>,
+}
+
+impl Taken {
+    /// What is left of a signal that cannot be kept.
+    fn note(&mut self, signal: &Signal) {
+        match signal {
+            Signal::Typing { .. } | Signal::Read { .. } => {}
+            Signal::Presence { .. } => self.presence_stale = true,
+            _ => self.changed = true,
+        }
+    }
 }
 
 /// The replica wants this connection to end.
@@ -90,6 +106,17 @@ impl Mailbox {
         std::mem::take(&mut *self.waiting.lock())
     }
 
+    /// What [is urgent](Self::is_urgent) alone; the rest goes on waiting.
+    pub fn take_urgent(&self) -> Taken {
+        let mut waiting = self.waiting.lock();
+        Taken {
+            ending: waiting.ending.take(),
+            changed: std::mem::take(&mut waiting.changed),
+            beat: std::mem::take(&mut waiting.beat),
+            ..Taken::default()
+        }
+    }
+
     pub(super) fn push(&self, envelope: &Envelope) {
         self.note(|waiting| match &envelope.event {
             Event::Entry(entry) => {
@@ -97,10 +124,12 @@ impl Mailbox {
                 if waiting.behind.contains(&id) {
                     return;
                 }
-                if waiting.items.len() >= MAILBOX_ITEMS {
+                let bytes = waiting.bytes + entry.frame.bytes().len();
+                if waiting.items.len() >= MAILBOX_ITEMS || bytes > MAILBOX_BYTES {
                     waiting.behind.insert(id);
                     return;
                 }
+                waiting.bytes = bytes;
                 let accepted_at = envelope.accepted_at;
                 let remote = envelope.origin != self.origin;
                 waiting.items.push_back(Item::Entry { entry: entry.clone(), accepted_at, remote });
@@ -110,12 +139,27 @@ impl Mailbox {
                 let (topic, signal) = (envelope.topic, signal.clone());
                 waiting.items.push_back(Item::Signal { topic, signal });
             }
-            Event::Signal(signal) => match **signal {
-                Signal::Typing { .. } | Signal::Read { .. } => {}
-                Signal::Presence { .. } => waiting.presence_stale = true,
-                _ => waiting.changed = true,
-            },
+            Event::Signal(signal) => waiting.note(signal),
         });
+    }
+
+    /// Takes back what there was no time for, as notes.
+    pub fn put_back(&self, items: impl Iterator<Item = Item>) {
+        self.note(|waiting| {
+            items.for_each(|item| match item {
+                Item::Entry { entry, .. } => {
+                    waiting.behind.insert(entry.conversation_id);
+                }
+                Item::Signal { signal, .. } => waiting.note(&signal),
+            });
+        });
+    }
+
+    /// Whether something waits that must not wait for a slow reader: the end of
+    /// the connection, a look at the account, a heartbeat.
+    pub fn is_urgent(&self) -> bool {
+        let waiting = self.waiting.lock();
+        waiting.ending.is_some() || waiting.changed || waiting.beat
     }
 
     pub fn behind(&self, id: ConversationId) {
@@ -130,6 +174,10 @@ impl Mailbox {
 
     pub fn presence_stale(&self) {
         self.note(|waiting| waiting.presence_stale = true);
+    }
+
+    pub(super) fn lease_lost(&self) {
+        self.note(|waiting| waiting.lease_lost = true);
     }
 
     pub(super) fn beat(&self) {

@@ -20,7 +20,7 @@ pub use registry::{Joined, Registered, Watched};
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -56,13 +56,28 @@ struct Inner {
     shutdown: Shutdown,
     /// Marks this replica's own envelopes.
     origin: u64,
+    /// Asks the feed to look now rather than at its next turn.
+    look_now: Notify,
+}
+
+/// A mark that no other replica has, for its envelopes.
+pub fn new_origin() -> u64 {
+    uuid::Uuid::now_v7().as_u64_pair().1
 }
 
 impl Hub {
-    pub fn new(store: Store, bus: Bus, clock: Clock, metrics: Metrics, shutdown: Shutdown) -> Self {
-        let origin = uuid::Uuid::now_v7().as_u64_pair().1;
-        let registry = Registry::default();
-        Self { inner: Arc::new(Inner { registry, store, bus, clock, metrics, shutdown, origin }) }
+    /// `origin` marks this replica's envelopes.
+    pub fn new(
+        store: Store,
+        bus: Bus,
+        origin: u64,
+        clock: Clock,
+        metrics: Metrics,
+        shutdown: Shutdown,
+    ) -> Self {
+        let (registry, look_now) = (Registry::default(), Notify::new());
+        let inner = Inner { registry, store, bus, clock, metrics, shutdown, origin, look_now };
+        Self { inner: Arc::new(inner) }
     }
 
     /// Tells local connections first, then the other replicas. Never waits.
@@ -93,8 +108,13 @@ impl Hub {
             };
             match arrival {
                 Some(Arrival::Envelope(envelope)) if envelope.origin == self.inner.origin => {}
-                Some(Arrival::Envelope(envelope)) => self.deliver(&envelope),
-                Some(Arrival::Gap) => self.compare_everything().await,
+                Some(Arrival::Envelope(envelope)) => {
+                    let lag = self.inner.clock.now().since(envelope.accepted_at);
+                    self.inner.metrics.bus_lag(lag);
+                    self.deliver(&envelope);
+                }
+                Some(Arrival::Hint) => self.inner.look_now.notify_one(),
+                Some(Arrival::Gap) => self.close_gap().await,
                 None => return,
             }
         }
@@ -108,11 +128,11 @@ impl Hub {
                 match &envelope.event {
                     Event::Signal(signal) => channel.tell_others(signal, envelope),
                     Event::Entry(_) => {
-                        let offer = channel.offer(envelope);
+                        let (offer, fill) = channel.offer(envelope);
                         if offer == Offer::Extends {
                             self.inner.metrics.fanned_out(channel.listening());
                         }
-                        if offer != Offer::Known && channel.lacks() {
+                        if fill {
                             self.fill(channel);
                         }
                     }
@@ -121,12 +141,10 @@ impl Hub {
         }
     }
 
-    /// Reads what is missing above the head, one reader per conversation at a
-    /// time. Goes on trying for as long as somebody listens.
+    /// Reads what is missing above the head, for the one who was told to: one
+    /// reader per conversation at a time. Goes on trying for as long as somebody
+    /// listens.
     fn fill(&self, channel: Arc<Channel>) {
-        if !channel.begin_filling() {
-            return;
-        }
         let hub = self.clone();
         self.inner.shutdown.spawn(async move {
             loop {
@@ -149,7 +167,7 @@ impl Hub {
                 self.inner.metrics.gap_filled("store", entries.len());
                 for entry in entries {
                     let accepted_at = entry.message.created_at;
-                    channel.offer(&found(accepted_at, Entry::encode(entry)));
+                    channel.found(&found(accepted_at, Entry::encode(entry)));
                 }
                 match channel.head() {
                     Some((reached, _)) if reached < head.seq => Fill::More,

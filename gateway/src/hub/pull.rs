@@ -9,9 +9,6 @@ use crate::{
     store::{LogRange, Reader, Result},
 };
 
-/// Entries read at once for one connection.
-const PULL_ENTRIES: i64 = 200;
-
 /// What lies above a position, for one reader.
 pub enum Pulled {
     /// Dense from the position on; `complete` when they reach the head.
@@ -23,20 +20,29 @@ pub enum Pulled {
 }
 
 impl Hub {
-    /// Nothing is read from the store for a reader whose interval has ended:
+    /// At most `limit` entries if they must be read from the store. Nothing is
+    /// read there for a reader whose interval has ended:
     /// the same statement checks it.
-    pub async fn pull(&self, joined: &Joined, position: Cursor, reader: Reader) -> Result<Pulled> {
+    pub async fn pull(
+        &self,
+        joined: &Joined,
+        position: Cursor,
+        reader: Reader,
+        limit: i64,
+    ) -> Result<Pulled> {
         if let Some(entries) = joined.channel.read(position)
             && !entries.is_empty()
         {
             self.inner.metrics.gap_filled("ring", entries.len());
+            // Shared with everyone who reads them: whatever their number, they
+            // cost nothing here.
             return Ok(Pulled::Entries { entries, complete: true });
         }
         let id = joined.channel.id;
-        let range = self.inner.store.log_range(id, position, Some(reader), PULL_ENTRIES).await?;
+        let range = self.inner.store.log_range(id, position, Some(reader), limit).await?;
         Ok(match range {
             LogRange::Entries { entries, head } => {
-                joined.confirm(head.seq, head.event_id);
+                joined.compare(head.seq, head.event_id);
                 self.inner.metrics.gap_filled("store", entries.len());
                 let reached = entries.last().map_or(position.seq, |entry| entry.seq);
                 let entries = entries.into_iter().map(Entry::encode).collect();

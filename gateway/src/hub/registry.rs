@@ -87,27 +87,50 @@ impl Registry {
     }
 }
 
+impl ChannelState {
+    fn take_in(&mut self, entry: &Arc<Entry>, envelope: &Envelope) -> Offer {
+        let offer = self.ring.offer(entry);
+        match offer {
+            Offer::Extends => self.listeners.values().for_each(|mailbox| mailbox.push(envelope)),
+            // Makes the next fill read from the head and so verify it.
+            Offer::Contradicts => self.ring.hint(Seq::MAX),
+            Offer::Known | Offer::Ahead => {}
+        }
+        offer
+    }
+
+    /// Whether entries are missing and nobody fills yet; who fills already will
+    /// look once more.
+    fn begin_filling(&mut self) -> bool {
+        if !self.ring.lacks() {
+            return false;
+        }
+        self.again |= self.filling;
+        !std::mem::replace(&mut self.filling, true)
+    }
+}
+
 impl Channel {
     pub(super) fn head(&self) -> Option<(Seq, EventId)> {
         self.state.lock().ring.head()
     }
 
-    pub(super) fn lacks(&self) -> bool {
-        self.state.lock().ring.lacks()
+    /// Takes an entry in; if it extends the head, tells everyone here. Beside
+    /// it whether the caller must [fill](Hub::fill).
+    pub(super) fn offer(&self, envelope: &Envelope) -> (Offer, bool) {
+        let Event::Entry(entry) = &envelope.event else { return (Offer::Known, false) };
+        let mut state = self.state.lock();
+        let offer = state.take_in(entry, envelope);
+        // In one step with the offer: a filler that ends in between would take
+        // the hint for answered.
+        let fill = offer != Offer::Known && state.begin_filling();
+        (offer, fill)
     }
 
-    /// Takes an entry in; if it extends the head, tells everyone here.
-    pub(super) fn offer(&self, envelope: &Envelope) -> Offer {
-        let Event::Entry(entry) = &envelope.event else { return Offer::Known };
-        let mut state = self.state.lock();
-        let offer = state.ring.offer(entry);
-        match offer {
-            Offer::Extends => state.listeners.values().for_each(|mailbox| mailbox.push(envelope)),
-            // Makes the next fill read from the head and so verify it.
-            Offer::Contradicts => state.ring.hint(Seq::MAX),
-            Offer::Known | Offer::Ahead => {}
-        }
-        offer
+    /// An entry that the filler itself has found.
+    pub(super) fn found(&self, envelope: &Envelope) {
+        let Event::Entry(entry) = &envelope.event else { return };
+        self.state.lock().take_in(entry, envelope);
     }
 
     /// A participant's signal, for the connections of the others.
@@ -124,15 +147,23 @@ impl Channel {
         self.state.lock().ring.after(position)
     }
 
-    /// The store was seen to hold this head; true if entries are missing here.
-    pub(super) fn confirm(&self, seq: Seq, event_id: EventId) -> bool {
+    /// A snapshot of one connection saw this head; true if the caller must
+    /// fill.
+    pub(super) fn confirm(&self, seq: Seq, event_id: EventId, connection: ConnectionId) -> bool {
         let mut state = self.state.lock();
+        // The head got there before this connection's snapshot did, and was told
+        // to nobody where it was the first that was known.
+        if state.ring.head().is_some_and(|(head, _)| head > seq)
+            && let Some(mailbox) = state.listeners.get(&connection)
+        {
+            mailbox.behind(self.id);
+        }
         state.ring.confirm(seq, event_id);
-        state.ring.lacks()
+        state.begin_filling()
     }
 
-    /// As [`confirm`](Self::confirm), by someone who compares: a head that is
-    /// not the one held here must be verified.
+    /// What somebody who compares saw in the store; a head that is not the one
+    /// held here must be verified. True if the caller must fill.
     pub(super) fn compare(&self, seq: Seq, event_id: EventId) -> bool {
         let mut state = self.state.lock();
         match state.ring.head() {
@@ -141,7 +172,7 @@ impl Channel {
             }
             _ => state.ring.confirm(seq, event_id),
         }
-        state.ring.lacks()
+        state.begin_filling()
     }
 
     /// The log is another one: every connection here looks for itself.
@@ -153,13 +184,6 @@ impl Channel {
     pub(super) fn all_behind(&self) {
         let state = self.state.lock();
         state.listeners.values().for_each(|mailbox| mailbox.behind(self.id));
-    }
-
-    /// False when somebody fills already; they will look once more.
-    pub(super) fn begin_filling(&self) -> bool {
-        let mut state = self.state.lock();
-        state.again = state.filling;
-        !std::mem::replace(&mut state.filling, true)
     }
 
     /// True when there is more to do.
@@ -286,9 +310,19 @@ impl Joined {
         self.channel.id
     }
 
-    /// Tells the hub what a snapshot saw, so that it knows where the log ends.
+    /// Tells the hub what this connection's snapshot saw, so that it knows where
+    /// the log ends; and this connection, should the hub know of more.
     pub fn confirm(&self, seq: Seq, event_id: EventId) {
-        if self.channel.confirm(seq, event_id) {
+        if self.channel.confirm(seq, event_id, self.connection) {
+            self.hub.fill(self.channel.clone());
+        }
+    }
+}
+
+impl Joined {
+    /// Tells the hub where the log was seen to end, later than at a snapshot.
+    pub(super) fn compare(&self, seq: Seq, event_id: EventId) {
+        if self.channel.compare(seq, event_id) {
             self.hub.fill(self.channel.clone());
         }
     }

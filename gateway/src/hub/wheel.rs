@@ -49,7 +49,32 @@ impl Wheel {
     }
 }
 
+/// Connections asked to look at something at once; the next after a pause.
+const NOTED_AT_ONCE: usize = 500;
+const PAUSE: Duration = Duration::from_millis(50);
+
 impl Hub {
+    /// Every connection tells its client again how those it watches are.
+    pub fn refresh_presence(&self) {
+        self.note_all(|mailbox| mailbox.presence_stale());
+    }
+
+    /// Every connection takes its presence lease anew.
+    pub fn renew_leases(&self) {
+        self.note_all(|mailbox| mailbox.lease_lost());
+    }
+
+    /// Paced: each of them will ask for something.
+    fn note_all(&self, note: impl Fn(&Mailbox) + Send + 'static) {
+        let all = self.inner.registry.wheel.all();
+        self.inner.shutdown.spawn(async move {
+            for some in all.chunks(NOTED_AT_ONCE) {
+                some.iter().for_each(|mailbox| note(mailbox));
+                tokio::time::sleep(PAUSE).await;
+            }
+        });
+    }
+
     /// Gives every connection a heartbeat per `interval`, until `stop`.
     pub async fn beat(self, interval: Duration, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(interval / SLOTS as u32);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use prometheus_client::metrics::{counter::Counter, gauge::Gauge, histogram::Histogram};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, error, info};
 
 use super::{
     Metrics,
@@ -118,7 +118,6 @@ impl Metrics {
     /// The bus may have lost something: the feed is asked at once.
     pub fn bus_gap(&self) {
         self.inner.connections.bus_gaps.inc();
-        warn!("the bus may have lost something");
     }
 
     /// One cursor of a `hello`: `replayed`, `up_to_date`, or a reset's reason.

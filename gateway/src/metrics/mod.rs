@@ -4,6 +4,7 @@
 //! Labels are bounded: causes, reasons, routes; never an id.
 
 mod book;
+mod bus;
 mod chat;
 mod connections;
 mod requests;
@@ -29,6 +30,7 @@ struct Inner {
     chat: chat::Chat,
     requests: requests::Requests,
     upkeep: upkeep::Upkeep,
+    bus: bus::Bus,
 }
 
 impl Default for Metrics {
@@ -44,8 +46,9 @@ impl Metrics {
         let chat = chat::Chat::new(&mut book);
         let requests = requests::Requests::new(&mut book);
         let upkeep = upkeep::Upkeep::new(&mut book);
+        let bus = bus::Bus::new(&mut book);
         let (registry, rows) = book.close();
-        Self { inner: Arc::new(Inner { registry, rows, connections, chat, requests, upkeep }) }
+        Self { inner: Arc::new(Inner { registry, rows, connections, chat, requests, upkeep, bus }) }
     }
 
     /// The text that Prometheus scrapes (OpenMetrics 1.0).

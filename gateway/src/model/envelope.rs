@@ -49,6 +49,11 @@ impl Encoded {
         Self(serde_json::to_vec(frame).unwrap_or_default().into())
     }
 
+    /// A frame that another replica encoded.
+    pub fn received(bytes: Bytes) -> Self {
+        Self(bytes)
+    }
+
     pub fn bytes(&self) -> &Bytes {
         &self.0
     }

@@ -8,7 +8,7 @@ use sqlx::{Connection, PgConnection};
 use uuid::Uuid;
 
 use super::{
-    FeedPage, FeedPosition, Result, Store, Topic,
+    FeedPage, FeedPosition, Result, Store, StoreError, Topic,
     error::broken,
     open::{self, PostgresPools, SqlitePools},
     sql::{Conn, On},
@@ -16,6 +16,10 @@ use super::{
 };
 
 const POLL_LIMIT: Duration = Duration::from_secs(5);
+
+const PRUNE_LIMIT: Duration = Duration::from_secs(15);
+/// The advisory lock of the replica that prunes.
+const ELECTION: i64 = 0x7061_726c_6580;
 
 const RING: &str = "insert into doorbells (topics) values ($1)";
 
@@ -57,6 +61,8 @@ pub struct FeedConnection {
     conn: PgConnection,
     /// Tells this connection from the next one, should that get its pid.
     name: Uuid,
+    /// Holds the lock of the one who prunes; it ends with the connection.
+    elected: bool,
 }
 
 impl FeedConnection {
@@ -93,40 +99,61 @@ impl Store {
         .await
     }
 
-    /// Deletes doorbells older than `keep`; how many. A replica that slept
-    /// through them finds out at its next poll.
+    /// Deletes doorbells older than `keep`; how many. One of all replicas does
+    /// it, for as long as it lives; for the others there is nothing to do. A
+    /// replica that slept through them finds out at its next poll.
     pub async fn prune_feed(&self, keep: Duration) -> Result<u64> {
-        self.write(move |tx| {
-            Box::pin(async move {
-                match tx {
-                    On::Postgres(c) => {
-                        let query = sqlx::query_scalar(PRUNE).bind(keep.as_secs_f64());
-                        let gone: i64 = query.fetch_one(&mut **c).await?;
-                        Ok(gone.unsigned_abs())
-                    }
-                    On::Sqlite(_) => Ok(0),
-                }
-            })
+        let pools = self.pools.clone();
+        detached(async move {
+            match &pools {
+                On::Postgres(pools) => prune_postgres(pools, keep).await,
+                On::Sqlite(_) => Ok(0),
+            }
         })
         .await
     }
 }
 
-async fn poll_postgres(pools: &PostgresPools, from: Option<FeedPosition>) -> Result<FeedPage> {
+async fn prune_postgres(pools: &PostgresPools, keep: Duration) -> Result<u64> {
     let mut slot = pools.feed.lock().await;
-    let mut feed = match slot.take() {
-        Some(feed) => feed,
-        None => FeedConnection {
+    let mut feed = take(&mut slot, pools).await?;
+    let pruned = async {
+        if !feed.elected {
+            let elect = sqlx::query_scalar("select pg_try_advisory_lock($1)").bind(ELECTION);
+            feed.elected = elect.fetch_one(&mut feed.conn).await?;
+        }
+        if !feed.elected {
+            return Ok(0);
+        }
+        let prune = sqlx::query_scalar(PRUNE).bind(keep.as_secs_f64());
+        let gone: i64 = prune.fetch_one(&mut feed.conn).await?;
+        Ok::<_, StoreError>(gone.unsigned_abs())
+    };
+    let gone = tokio::time::timeout(PRUNE_LIMIT, pruned).await.map_err(|_| too_slow())??;
+    *slot = Some(feed);
+    Ok(gone)
+}
+
+/// The connection for polling, taken out: only one that answers goes back.
+async fn take(slot: &mut Option<FeedConnection>, pools: &PostgresPools) -> Result<FeedConnection> {
+    match slot.take() {
+        Some(feed) => Ok(feed),
+        None => Ok(FeedConnection {
             conn: open::connect(&pools.options, pools.connect_timeout).await?,
             name: Uuid::now_v7(),
-        },
-    };
+            elected: false,
+        }),
+    }
+}
+
+async fn poll_postgres(pools: &PostgresPools, from: Option<FeedPosition>) -> Result<FeedPage> {
+    let mut slot = pools.feed.lock().await;
+    let mut feed = take(&mut slot, pools).await?;
     let xmin = from.as_ref().map(|position| position.xmin.to_string());
     let rows = sqlx::query_as(POLL).bind(xmin).fetch_all(&mut feed.conn);
     let rows: Vec<PollRow> =
         tokio::time::timeout(POLL_LIMIT, rows).await.map_err(|_| too_slow())??;
     let page = page(&rows, &feed.name, from)?;
-    // Only a connection that answered is kept.
     *slot = Some(feed);
     Ok(page)
 }

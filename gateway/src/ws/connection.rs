@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::Verified,
     cache::LeaseId,
-    hub::{Cause, Mailbox, Registered, Taken, Watched},
+    hub::{Cause, Ending, Mailbox, Registered, Taken, Watched},
     model::*,
     problem::{Code, Problem},
 };
@@ -52,6 +52,8 @@ pub(super) struct Connection<S> {
     pub(super) watch_list: Vec<UserId>,
     /// As the client was last told.
     pub(super) display_name: String,
+    /// The account changed while there was no time to look at all of it.
+    pub(super) look_later: bool,
     status: SettablePresence,
     answers: FuturesUnordered<Answer>,
     last_heard: Instant,
@@ -194,6 +196,7 @@ impl<S: Socket> Connection<S> {
             watched: HashMap::new(),
             watch_list: Vec::new(),
             display_name: String::new(),
+            look_later: false,
             status: SettablePresence::Online,
             answers: FuturesUnordered::new(),
             last_heard: now,
@@ -278,34 +281,53 @@ impl<S: Socket> Connection<S> {
     /// What the hub handed over.
     async fn look(&mut self, taken: Taken) -> Result<(), Cause> {
         if let Some(ending) = taken.ending {
-            if let Some(after_ms) = ending.after_ms {
-                let payload = Reconnect { after_ms, reason: ending.cause.label().to_owned() };
-                self.outlet.frame(&ServerFrame::Reconnect { payload }).await?;
-            }
-            return Err(ending.cause);
+            return self.end(ending).await;
         }
-        let mut behind = taken.behind;
-        for item in taken.items {
-            if let Some(id) = self.tell(item).await? {
-                behind.insert(id);
-            }
-        }
-        for id in behind {
-            let caught_up = Box::pin(self.catch_up(id)).await;
-            self.or_later(caught_up, |mailbox| mailbox.behind(id)).await?;
+        // First what must not wait for a slow reader.
+        if taken.beat {
+            Box::pin(self.beat()).await?;
         }
         if taken.changed {
             let looked = Box::pin(self.look_at_account()).await;
             self.or_later(looked, Mailbox::changed).await?;
         }
+        let mailbox = self.registered.mailbox.clone();
+        let mut behind = taken.behind;
+        let mut items = taken.items.into_iter();
+        while let Some(item) = items.next() {
+            if let Some(id) = self.tell(item).await? {
+                behind.insert(id);
+            }
+            if mailbox.is_urgent() {
+                mailbox.put_back(items);
+                break;
+            }
+        }
+        for id in behind {
+            if mailbox.is_urgent() {
+                mailbox.behind(id);
+                continue;
+            }
+            let caught_up = Box::pin(self.catch_up(id)).await;
+            self.or_later(caught_up, |mailbox| mailbox.behind(id)).await?;
+        }
+        if taken.lease_lost {
+            Box::pin(self.renew_lease()).await;
+        }
         if taken.presence_stale {
             let told = Box::pin(self.tell_presence()).await;
             self.or_later(told, Mailbox::presence_stale).await?;
         }
-        if taken.beat {
-            Box::pin(self.beat()).await?;
-        }
         Ok(())
+    }
+
+    /// Says goodbye where there is time for it.
+    pub(super) async fn end(&mut self, ending: Ending) -> Result<(), Cause> {
+        if let Some(after_ms) = ending.after_ms {
+            let payload = Reconnect { after_ms, reason: ending.cause.label().to_owned() };
+            self.outlet.frame(&ServerFrame::Reconnect { payload }).await?;
+        }
+        Err(ending.cause)
     }
 
     /// A store that does not answer is no reason to end the connection: what
@@ -324,7 +346,7 @@ impl<S: Socket> Connection<S> {
     }
 
     /// Once per heartbeat: is the peer still there, and still allowed?
-    async fn beat(&mut self) -> Result<(), Cause> {
+    pub(super) async fn beat(&mut self) -> Result<(), Cause> {
         let settings = self.state.settings.clone();
         let silent = self.last_heard.elapsed();
         if silent >= settings.idle_timeout {

@@ -55,16 +55,46 @@ impl<S: Socket> Connection<S> {
             }
             self.places.insert(view.id, place);
         }
+        // Not ours: they were gone again by the time of the snapshot, or are
+        // added below.
+        drop(joined);
         for view in &views {
-            let behind = |place: &Place| place.cursor.seq < view.last_seq;
-            if self.places.get(&view.id).is_some_and(behind) {
+            let mut reached = None;
+            while let Some(place) = self.places.get(&view.id)
+                && place.cursor.seq < view.last_seq
+            {
+                let seq = place.cursor.seq;
+                if reached.replace(seq) == Some(seq) && !self.registered.mailbox.is_urgent() {
+                    // Another log than the snapshot's: it is noted as behind,
+                    // and looked at after `live`.
+                    break;
+                }
+                self.heed().await?;
                 self.catch_up(view.id).await?;
             }
         }
         self.state.metrics.resumed(if hello.cursors.is_empty() { "snapshot" } else { "cursors" });
         self.outlet.frame(&ServerFrame::Live { payload: Empty {} }).await?;
-        if added_meanwhile {
+        if added_meanwhile || std::mem::take(&mut self.look_later) {
             self.look_at_account().await?;
+        }
+        Ok(())
+    }
+
+    /// While catching up: what cannot wait until that is done. The rest stays
+    /// noted.
+    async fn heed(&mut self) -> Result<(), Cause> {
+        let mailbox = self.registered.mailbox.clone();
+        let urgent = mailbox.take_urgent();
+        if let Some(ending) = urgent.ending {
+            return self.end(ending).await;
+        }
+        if urgent.changed {
+            self.account().await?;
+            self.look_later = true;
+        }
+        if urgent.beat {
+            self.beat().await?;
         }
         Ok(())
     }
@@ -182,30 +212,39 @@ impl<S: Socket> Connection<S> {
         self.outlet.frame(&ServerFrame::ConversationReset { conversation_id, payload }).await
     }
 
-    /// Pulls until nothing is known above this place.
+    /// Pulls what is known above this place, a page at a time; what is left
+    /// then, or when something more urgent waits, is noted to be looked at
+    /// again. *No reader, however slow, outlives its session.*
     pub(super) async fn catch_up(&mut self, id: ConversationId) -> Result<(), Cause> {
         let user = self.who().user;
-        loop {
-            let Some(place) = self.places.get(&id) else { return Ok(()) };
-            let pulled =
-                self.state.chat.hub().pull(&place.joined, place.cursor, place.reader(user));
-            match pulled.await.map_err(|error| failed(&error.into()))? {
-                Pulled::Entries { entries, complete } => {
-                    for entry in &entries {
-                        if self.places.get(&id).is_some_and(|p| p.step(entry) == Step::Next) {
-                            self.tell_entry(entry).await?;
-                        }
-                    }
-                    if complete || entries.is_empty() {
+        let Some(place) = self.places.get(&id) else { return Ok(()) };
+        let (hub, reader) = (self.state.chat.hub().clone(), place.reader(user));
+        let pulled = hub.pull(&place.joined, place.cursor, reader, place.page()).await;
+        match pulled.map_err(|error| failed(&error.into()))? {
+            Pulled::Entries { entries, complete } => {
+                if let Some(place) = self.places.get_mut(&id) {
+                    place.weigh(&entries);
+                }
+                let mailbox = self.registered.mailbox.clone();
+                for entry in &entries {
+                    if mailbox.is_urgent() {
+                        mailbox.behind(id);
                         return Ok(());
                     }
+                    if self.places.get(&id).is_some_and(|p| p.step(entry) == Step::Next) {
+                        self.tell_entry(entry).await?;
+                    }
                 }
-                Pulled::Gone { left_seq } => {
-                    self.places.remove(&id);
-                    return self.tell_removed(id, left_seq).await;
+                if !complete && !entries.is_empty() {
+                    mailbox.behind(id);
                 }
-                Pulled::Fork => return self.start_over(id).await,
+                Ok(())
             }
+            Pulled::Gone { left_seq } => {
+                self.places.remove(&id);
+                self.tell_removed(id, left_seq).await
+            }
+            Pulled::Fork => self.start_over(id).await,
         }
     }
 
@@ -304,7 +343,9 @@ impl<S: Socket> Connection<S> {
             self.places.insert(id, place);
             let frame = ServerFrame::ConversationAdded { conversation_id: id, payload: view };
             self.outlet.frame(&frame).await?;
-            self.catch_up(id).await?;
+            // Looked at with everything else that is behind: should the store
+            // not answer just then, it stays noted.
+            self.registered.mailbox.behind(id);
         }
         if self.partners().count() != partners_before {
             self.tell_presence().await?;
