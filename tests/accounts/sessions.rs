@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use parley::model::*;
 use serde_json::{Value, json};
 
@@ -20,6 +20,7 @@ crate::on_both_databases![
     a_refresh_token_alone_is_enough_to_log_out,
     logging_out_everywhere_ends_every_device,
     a_new_password_ends_the_other_devices,
+    a_login_under_way_does_not_outlive_a_new_password,
     a_device_is_listed_and_can_be_ended_from_another,
     the_sockets_of_one_user_are_limited,
 ];
@@ -187,6 +188,32 @@ async fn a_new_password_ends_the_other_devices(database: Database) {
     };
     assert_eq!(login(PASSWORD).await.refused(401), "bad_credentials");
     login(NEW).await.ok::<AuthResponse>();
+}
+
+async fn a_login_under_way_does_not_outlive_a_new_password(database: Database) {
+    /// More than are checked at once: the others have read the old hash and wait.
+    const LOGINS: usize = 24;
+    let cluster = Cluster::start(database, 1).await;
+    let ada = cluster.register("ada").await;
+    let login = async || {
+        let body = json!({ "username": "ada", "password": PASSWORD });
+        Api::new(cluster.url()).post("/auth/login", body).await
+    };
+    let mut logins: FuturesUnordered<_> = (0..LOGINS).map(|_| login()).collect();
+    let first = logins.next().await.expect("an answer");
+    let new = "no password has this hash";
+    cluster.store().set_password(ada.id(), new, ada.user.created_at).await.unwrap();
+    let answers: Vec<_> = logins.chain(futures_util::stream::iter([first])).collect().await;
+    for answer in answers {
+        if answer.status != 200 {
+            assert_eq!(answer.refused(401), "bad_credentials");
+            continue;
+        }
+        let signed_in = with_access(&ada, &answer.body);
+        assert_eq!(signed_in.get("/users/me").await.refused(401), "signed_out");
+        let token = refresh_token(&answer.body);
+        assert_eq!(refresh(cluster.url(), &token).await.refused(401), "signed_out");
+    }
 }
 
 async fn a_device_is_listed_and_can_be_ended_from_another(database: Database) {

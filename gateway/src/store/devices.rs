@@ -1,7 +1,8 @@
 //! Logins, and the tickets they were spent on.
 
 use super::{
-    DeviceState, NewDevice, Result, Revoke, Store, Topic,
+    Account, DeviceState, NewDevice, Result, Revoke, Store, Topic,
+    accounts::unchanged,
     feed::ring,
     sql::{Conn, Ids, Sql, execute, fetch, sql},
 };
@@ -59,9 +60,19 @@ const SPEND_TICKET: Sql = sql!(
 );
 
 impl Store {
-    pub async fn create_device(&self, device: &NewDevice) -> Result<()> {
-        let device = device.clone();
-        self.write(|tx| Box::pin(async move { insert_device(tx, &device).await })).await
+    /// Adds the device if its account still is as it was `checked`; whether it
+    /// did. *No login outlives what ended all sessions while it was checked.*
+    pub async fn create_device(&self, device: &NewDevice, checked: &Account) -> Result<bool> {
+        let (device, checked) = (device.clone(), checked.clone());
+        self.write(move |tx| {
+            Box::pin(async move {
+                match unchanged(tx, &checked).await? {
+                    true => insert_device(tx, &device).await.map(|()| true),
+                    false => Ok(false),
+                }
+            })
+        })
+        .await
     }
 
     /// Those not revoked, last seen first, and when each was last seen.
