@@ -8,6 +8,7 @@ mod support;
 mod store;
 
 mod accounts;
+mod canary;
 mod cli;
 mod config;
 mod crash;
