@@ -72,7 +72,7 @@ async fn a_refresh_rotates_and_may_be_repeated_for_a_while(database: Database) {
     let me: User = with_access(&ada, &first).get("/users/me").await.ok();
     assert_eq!(me.id, ada.id());
     // The answer was lost: the same token leads to the same successor.
-    cluster.replicas[0].clock.advance(GRACE - SECOND);
+    cluster.age_rotations(GRACE - SECOND * 10).await;
     let repeated: Value = refresh(cluster.url(), &ada.refresh_token).await.ok();
     assert_eq!(refresh_token(&repeated), refresh_token(&first));
     let second: Value = refresh(cluster.url(), &refresh_token(&first)).await.ok();
@@ -90,7 +90,7 @@ async fn a_used_refresh_token_ends_the_device(database: Database) {
     let other = Person::login(cluster.url(), "ada").await;
     let (mut stolen_from, mut elsewhere) = (ada.connect().await, other.connect().await);
     let next: Value = refresh(cluster.url(), &ada.refresh_token).await.ok();
-    cluster.replicas[0].clock.advance(GRACE + SECOND);
+    cluster.age_rotations(GRACE + SECOND).await;
     let reused = refresh(cluster.url(), &ada.refresh_token).await;
     assert_eq!(reused.refused(401), "signed_out");
     closed_4403(&mut stolen_from).await;
@@ -113,6 +113,26 @@ async fn parallel_refreshes_of_one_token_all_succeed(database: Database) {
         token = refresh_token(&refresh(cluster.url(), &token).await.ok());
     }
     assert_eq!(ada.get("/users/me").await.ok::<User>().id, ada.id());
+}
+
+/// Replicas share Postgres only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_counts_its_grace_by_no_replicas_clock() {
+    let cluster = Cluster::start(Database::Postgres, 2).await;
+    cluster.replicas[1].clock.advance(SECOND * 60);
+    let [behind, ahead] = [0, 1].map(|n| cluster.replicas[n].url.as_str());
+    let ada = cluster.register("ada").await;
+    let mut token = ada.refresh_token.clone();
+    for (first, then) in [(behind, ahead), (ahead, behind)] {
+        let next: Value = refresh(first, &token).await.ok();
+        let same: Value = refresh(then, &token).await.ok();
+        assert_eq!(refresh_token(&next), refresh_token(&same));
+        token = refresh_token(&next);
+    }
+    // Nor is it longer by a clock that is behind.
+    refresh(ahead, &token).await.ok::<Value>();
+    cluster.age_rotations(GRACE + SECOND).await;
+    assert_eq!(refresh(behind, &token).await.refused(401), "signed_out");
 }
 
 async fn logging_out_ends_this_device_only(database: Database) {
