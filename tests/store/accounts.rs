@@ -196,6 +196,12 @@ async fn erasing_frees_the_name_and_keeps_the_words(db: Db) {
     assert!(db.store.devices(ada).await.unwrap().is_empty());
     assert_eq!(db.log(id).await[1].message.body.as_deref(), Some("remember me"));
     db.user("ada").await;
+    // No name that somebody may have is in the way of the next one.
+    assert!(text::username(&account.user.username).is_err());
+    let name = |user: UserId| format!("deleted-{}", &user.0.simple().to_string()[12..]);
+    db.user(&name(bob)).await;
+    db.store.erase_user(bob, at(4)).await.unwrap();
+    assert!(db.store.account(bob).await.unwrap().unwrap().disabled);
 }
 
 async fn a_ticket_is_spent_once(db: Db) {

@@ -243,7 +243,8 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let simple = user.0.simple().to_string();
-                let nobody = format!("deleted-{}", &simple[simple.len() - 20..]);
+                // Nobody can have taken it before: no username begins like this.
+                let nobody = format!("~deleted-{}", &simple[simple.len() - 20..]);
                 existing(execute!(tx, ERASE, user, nobody, at)?)?;
                 execute!(tx, sql!("delete from devices where user_id = $1"), user)?;
                 ring(tx, &[Topic::User(user)]).await
