@@ -5,6 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use parley::model::*;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Raw;
 
 use crate::support::{
     client::{Answer, Api, Device, Ended, PASSWORD, Person},
@@ -23,6 +24,7 @@ crate::on_both_databases![
     a_login_under_way_does_not_outlive_a_new_password,
     a_device_is_listed_and_can_be_ended_from_another,
     the_sockets_of_one_user_are_limited,
+    sockets_of_one_user_that_come_at_once_are_limited_too,
 ];
 
 /// The old refresh token is answered for this long after it was replaced.
@@ -273,4 +275,21 @@ async fn the_sockets_of_one_user_are_limited(database: Database) {
     first.close().await;
     let open = async || crate::support::client::open(&ada).await.ok();
     eventually("a place is free again", limits::SOON, open).await;
+}
+
+async fn sockets_of_one_user_that_come_at_once_are_limited_too(database: Database) {
+    const PLACES: usize = 3;
+    let cluster =
+        Cluster::configured(database, 1, |config| config.max_connections_per_user = PLACES).await;
+    let ada = cluster.register("ada").await;
+    let attempts = join_all((0..60).map(|_| crate::support::client::open(&ada))).await;
+    let mut open = Vec::new();
+    for mut socket in attempts.into_iter().flatten() {
+        match socket.next().await {
+            Some(Ok(Raw::Text(_))) => open.push(socket),
+            Some(Ok(Raw::Close(Some(close)))) => assert_eq!(u16::from(close.code), 4429),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(open.len(), PLACES);
 }
