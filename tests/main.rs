@@ -10,6 +10,7 @@ mod cache;
 mod store;
 
 mod accounts;
+mod canary;
 mod cli;
 mod config;
 mod crash;

@@ -5,14 +5,14 @@ use std::{net::SocketAddr, time::Duration};
 use axum::{
     Extension, Router,
     extract::ws::WebSocketUpgrade,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use parley::{
     metrics::Metrics,
     server::{self, Acceptor, Health, Peer, Place, Settings, admin},
     shutdown::Shutdown,
 };
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -116,15 +116,23 @@ async fn large_heads_and_bodies_are_refused() {
 #[tokio::test]
 async fn a_slow_answer_and_a_panic_are_problems() {
     let router = Router::new()
-        .route("/slow", get(std::future::pending::<()>))
-        .route("/panic", get(async || -> () { panic!("on purpose") }));
+        .route("/slow", any(std::future::pending::<()>))
+        .route("/panic", any(async || -> () { panic!("on purpose") }));
     let quick = Duration::from_millis(100);
     let server = Server::start(router, |settings| settings.request_timeout = quick).await;
-    for (path, status, code) in [("/slow", 503, "unavailable"), ("/panic", 500, "internal")] {
-        let answer = reqwest::get(server.url(path)).await.unwrap();
+    for (method, path, status, code) in [
+        (Method::GET, "/slow", 503, "unavailable"),
+        // What it wrote may still be committed.
+        (Method::POST, "/slow", 503, "outcome_unknown"),
+        (Method::PATCH, "/slow", 503, "outcome_unknown"),
+        (Method::DELETE, "/slow", 503, "outcome_unknown"),
+        (Method::GET, "/panic", 500, "internal"),
+    ] {
+        let request = reqwest::Client::new().request(method, server.url(path));
+        let answer = request.send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status);
         let problem: serde_json::Value = answer.json().await.unwrap();
-        assert_eq!(problem["code"], code);
+        assert_eq!((&problem["code"], &problem["retryable"]), (&code.into(), &true.into()));
     }
 }
 

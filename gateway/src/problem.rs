@@ -15,6 +15,30 @@ pub struct Problem {
     /// The request's field that is to blame.
     pub field: Option<&'static str>,
     pub retry_after: Option<Duration>,
+    /// Where the text stopped making sense. This may be logged, `detail` may
+    /// not: it quotes what came.
+    pub misread: Option<Misread>,
+}
+
+/// A place in JSON that could not be read, without anything of its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Misread {
+    category: serde_json::error::Category,
+    line: usize,
+    column: usize,
+}
+
+impl From<&serde_json::Error> for Misread {
+    fn from(error: &serde_json::Error) -> Self {
+        Self { category: error.classify(), line: error.line(), column: error.column() }
+    }
+}
+
+impl std::fmt::Display for Misread {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { category, line, column } = self;
+        write!(f, "{category:?} at line {line}, column {column}")
+    }
 }
 
 macro_rules! codes {
@@ -66,7 +90,7 @@ codes! {
 
 impl Problem {
     pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, detail: detail.into(), field: None, retry_after: None }
+        Self { code, detail: detail.into(), field: None, retry_after: None, misread: None }
     }
 
     pub fn not_found() -> Self {
@@ -79,6 +103,11 @@ impl Problem {
 
     pub fn invalid(detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::InvalidRequest, detail)
+    }
+
+    /// JSON that is none, or not what was expected.
+    pub fn misread(error: &serde_json::Error, detail: String) -> Self {
+        Self { misread: Some(error.into()), ..Self::invalid(detail) }
     }
 
     pub fn field(field: &'static str, reason: impl Into<String>) -> Self {

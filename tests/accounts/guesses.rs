@@ -23,10 +23,13 @@ async fn login(base: &str, body: Value) -> Answer {
 async fn a_wrong_password_and_an_unknown_name_are_answered_alike(database: Database) {
     let cluster = Cluster::start(database, 1).await;
     cluster.register("ada").await;
+    let erased = cluster.register("bo").await;
+    cluster.store().set_password(erased.id(), "", erased.user.created_at).await.unwrap();
     let guess = async |username: &str| {
         login(cluster.url(), json!({ "username": username, "password": "wrong guess" })).await
     };
     let (known, unknown) = (guess("ada").await, guess("nobody").await);
+    assert_eq!(guess("bo").await.body, unknown.body);
     assert_eq!(known.refused(401), "bad_credentials");
     assert_eq!((known.status, &known.body), (unknown.status, &unknown.body));
     let names = |answer: &Answer| -> Vec<_> { answer.headers.keys().cloned().collect() };

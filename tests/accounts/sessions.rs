@@ -2,9 +2,10 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt, future::join_all, stream::FuturesUnordered};
 use parley::model::*;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Raw;
 
 use crate::support::{
     client::{Answer, Api, Device, Ended, PASSWORD, Person},
@@ -20,8 +21,10 @@ crate::on_both_databases![
     a_refresh_token_alone_is_enough_to_log_out,
     logging_out_everywhere_ends_every_device,
     a_new_password_ends_the_other_devices,
+    a_login_under_way_does_not_outlive_a_new_password,
     a_device_is_listed_and_can_be_ended_from_another,
     the_sockets_of_one_user_are_limited,
+    sockets_of_one_user_that_come_at_once_are_limited_too,
 ];
 
 /// The old refresh token is answered for this long after it was replaced.
@@ -71,7 +74,7 @@ async fn a_refresh_rotates_and_may_be_repeated_for_a_while(database: Database) {
     let me: User = with_access(&ada, &first).get("/users/me").await.ok();
     assert_eq!(me.id, ada.id());
     // The answer was lost: the same token leads to the same successor.
-    cluster.replicas[0].clock.advance(GRACE - SECOND);
+    cluster.age_rotations(GRACE - SECOND * 10).await;
     let repeated: Value = refresh(cluster.url(), &ada.refresh_token).await.ok();
     assert_eq!(refresh_token(&repeated), refresh_token(&first));
     let second: Value = refresh(cluster.url(), &refresh_token(&first)).await.ok();
@@ -89,7 +92,7 @@ async fn a_used_refresh_token_ends_the_device(database: Database) {
     let other = Person::login(cluster.url(), "ada").await;
     let (mut stolen_from, mut elsewhere) = (ada.connect().await, other.connect().await);
     let next: Value = refresh(cluster.url(), &ada.refresh_token).await.ok();
-    cluster.replicas[0].clock.advance(GRACE + SECOND);
+    cluster.age_rotations(GRACE + SECOND).await;
     let reused = refresh(cluster.url(), &ada.refresh_token).await;
     assert_eq!(reused.refused(401), "signed_out");
     closed_4403(&mut stolen_from).await;
@@ -112,6 +115,26 @@ async fn parallel_refreshes_of_one_token_all_succeed(database: Database) {
         token = refresh_token(&refresh(cluster.url(), &token).await.ok());
     }
     assert_eq!(ada.get("/users/me").await.ok::<User>().id, ada.id());
+}
+
+/// Replicas share Postgres only.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refresh_counts_its_grace_by_no_replicas_clock() {
+    let cluster = Cluster::start(Database::Postgres, 2).await;
+    cluster.replicas[1].clock.advance(SECOND * 60);
+    let [behind, ahead] = [0, 1].map(|n| cluster.replicas[n].url.as_str());
+    let ada = cluster.register("ada").await;
+    let mut token = ada.refresh_token.clone();
+    for (first, then) in [(behind, ahead), (ahead, behind)] {
+        let next: Value = refresh(first, &token).await.ok();
+        let same: Value = refresh(then, &token).await.ok();
+        assert_eq!(refresh_token(&next), refresh_token(&same));
+        token = refresh_token(&next);
+    }
+    // Nor is it longer by a clock that is behind.
+    refresh(ahead, &token).await.ok::<Value>();
+    cluster.age_rotations(GRACE + SECOND).await;
+    assert_eq!(refresh(behind, &token).await.refused(401), "signed_out");
 }
 
 async fn logging_out_ends_this_device_only(database: Database) {
@@ -189,6 +212,32 @@ async fn a_new_password_ends_the_other_devices(database: Database) {
     login(NEW).await.ok::<AuthResponse>();
 }
 
+async fn a_login_under_way_does_not_outlive_a_new_password(database: Database) {
+    /// More than are checked at once: the others have read the old hash and wait.
+    const LOGINS: usize = 24;
+    let cluster = Cluster::start(database, 1).await;
+    let ada = cluster.register("ada").await;
+    let login = async || {
+        let body = json!({ "username": "ada", "password": PASSWORD });
+        Api::new(cluster.url()).post("/auth/login", body).await
+    };
+    let mut logins: FuturesUnordered<_> = (0..LOGINS).map(|_| login()).collect();
+    let first = logins.next().await.expect("an answer");
+    let new = "no password has this hash";
+    cluster.store().set_password(ada.id(), new, ada.user.created_at).await.unwrap();
+    let answers: Vec<_> = logins.chain(futures_util::stream::iter([first])).collect().await;
+    for answer in answers {
+        if answer.status != 200 {
+            assert_eq!(answer.refused(401), "bad_credentials");
+            continue;
+        }
+        let signed_in = with_access(&ada, &answer.body);
+        assert_eq!(signed_in.get("/users/me").await.refused(401), "signed_out");
+        let token = refresh_token(&answer.body);
+        assert_eq!(refresh(cluster.url(), &token).await.refused(401), "signed_out");
+    }
+}
+
 async fn a_device_is_listed_and_can_be_ended_from_another(database: Database) {
     let cluster = Cluster::start(database, 1).await;
     let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
@@ -226,4 +275,21 @@ async fn the_sockets_of_one_user_are_limited(database: Database) {
     first.close().await;
     let open = async || crate::support::client::open(&ada).await.ok();
     eventually("a place is free again", limits::SOON, open).await;
+}
+
+async fn sockets_of_one_user_that_come_at_once_are_limited_too(database: Database) {
+    const PLACES: usize = 3;
+    let cluster =
+        Cluster::configured(database, 1, |config| config.max_connections_per_user = PLACES).await;
+    let ada = cluster.register("ada").await;
+    let attempts = join_all((0..60).map(|_| crate::support::client::open(&ada))).await;
+    let mut open = Vec::new();
+    for mut socket in attempts.into_iter().flatten() {
+        match socket.next().await {
+            Some(Ok(Raw::Text(_))) => open.push(socket),
+            Some(Ok(Raw::Close(Some(close)))) => assert_eq!(u16::from(close.code), 4429),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(open.len(), PLACES);
 }

@@ -15,6 +15,8 @@ use crate::support::{
 crate::on_both_databases![
     a_ticket_opens_one_socket,
     a_ticket_is_void_after_half_a_minute,
+    a_ticket_opens_one_socket_by_clocks_a_minute_apart,
+    a_ticket_is_void_long_after_by_every_clock,
     an_access_token_opens_a_socket_in_the_url_too,
     an_access_token_expires,
     a_socket_outlives_its_token_only_when_renewed,
@@ -71,6 +73,35 @@ async fn a_ticket_is_void_after_half_a_minute(database: Database) {
     let ticket = ticket(&ada).await;
     cluster.replicas[0].clock.advance(SECOND * 31);
     assert_eq!(refused(cluster.url(), &ticket).await, 401);
+}
+
+async fn a_ticket_opens_one_socket_by_clocks_a_minute_apart(database: Database) {
+    let cluster = Cluster::start(database, 2).await;
+    cluster.replicas[1].clock.advance(MINUTE - SECOND);
+    let [behind, ahead] = [0, 1].map(|n| cluster.replicas[n].url.as_str());
+    let ada = cluster.register("ada").await;
+    let (early, late) = (ticket(&ada.at(ahead)).await, ticket(&ada.at(behind)).await);
+    opened(behind, &early).await;
+    opened(ahead, &late).await;
+    // Void by its own clock, and by the other one long since.
+    let unused = ticket(&ada.at(behind)).await;
+    cluster.replicas.iter().for_each(|replica| replica.clock.advance(SECOND * 31));
+    assert_eq!(refused(behind, &unused).await, 401);
+    // Spent is spent: also when the clock ahead has tidied up since, by which
+    // the first ticket of the clock behind is void.
+    opened(ahead, &ticket(&ada.at(ahead)).await).await;
+    for spent in [&early, &late] {
+        assert_eq!(refused(behind, spent).await, 401);
+        assert_eq!(refused(ahead, spent).await, 401);
+    }
+}
+
+async fn a_ticket_is_void_long_after_by_every_clock(database: Database) {
+    let cluster = Cluster::start(database, 2).await;
+    let ada = cluster.register("ada").await;
+    let ticket = ticket(&ada).await;
+    cluster.replicas[1].clock.advance(SECOND * 30 + MINUTE);
+    assert_eq!(refused(&cluster.replicas[1].url, &ticket).await, 401);
 }
 
 async fn an_access_token_opens_a_socket_in_the_url_too(database: Database) {

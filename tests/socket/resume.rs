@@ -19,6 +19,7 @@ crate::on_both_databases![
     a_cursor_that_the_log_contradicts_is_reset,
     sync_tells_every_status,
     sync_comes_in_pages_of_a_thousand_events,
+    sync_answers_first_what_was_asked,
 ];
 
 /// Frames sent before their answers are read.
@@ -274,4 +275,20 @@ async fn sync_comes_in_pages_of_a_thousand_events(database: Database) {
     for id in ids {
         assert_eq!(told[&id], (1..=600).collect::<Vec<_>>());
     }
+}
+
+async fn sync_answers_first_what_was_asked(database: Database) {
+    let cluster = Cluster::start(database, 1).await;
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let asked = ada.group("Asked", &[&bo]).await.id;
+    ada.say(asked, "missed").await;
+    // Newer, and more than one answer holds.
+    for title in ["One", "Two"] {
+        fill(&ada, ada.group(title, &[&bo]).await.id, 599).await;
+    }
+    let cursors: Cursors = [(asked, Cursor { seq: 0, event_id: None })].into();
+    let answer = sync(&bo, &cursors).await;
+    assert!(!answer.complete);
+    let asked = answer.conversations.iter().find(|c| c.id == asked).unwrap();
+    assert_eq!((asked.status, asked.complete, asked.events.len()), (SyncStatus::Ok, true, 2));
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use parley::store::{Refusal, Revoke};
+use parley::store::{Account, Refusal, Revoke};
 
 use super::*;
 
@@ -13,6 +13,7 @@ store_contract![
     a_refresh_generation_moves_once,
     revoking_spares_whom_it_should,
     a_new_password_ends_the_other_sessions,
+    what_was_checked_before_a_change_counts_no_more,
     disabling_ends_all_sessions,
     erasing_frees_the_name_and_keeps_the_words,
     a_ticket_is_spent_once,
@@ -84,8 +85,7 @@ async fn search_finds_starts_of_words(db: Db) {
 
 async fn a_refresh_generation_moves_once(db: Db) {
     let user = db.user("ada").await;
-    let device = new_device(user);
-    db.store.create_device(&device).await.unwrap();
+    let device = db.device(user).await;
     let rivals = (0..8).map(|_| {
         let (store, id) = (db.store.clone(), device.id);
         async move { store.rotate_refresh(id, 0, at(5)).await.unwrap() }
@@ -93,7 +93,12 @@ async fn a_refresh_generation_moves_once(db: Db) {
     let won = together(rivals).await.into_iter().filter(|moved| *moved).count();
     assert_eq!(won, 1);
     let state = db.store.device_state(device.id).await.unwrap().unwrap();
-    assert_eq!((state.refresh_generation, state.refresh_rotated_at), (1, at(5)));
+    assert_eq!(state.refresh_generation, 1);
+    // By one clock, whatever the replica's own says.
+    match state.shared_now {
+        Some(now) => assert!(now.since(state.refresh_rotated_at) < SOON),
+        None => assert_eq!(state.refresh_rotated_at, at(5)),
+    }
     assert_eq!((state.user_id, &state.secret_hash), (user, &device.secret_hash));
     assert!(!state.revoked && !state.user_disabled);
 
@@ -104,9 +109,7 @@ async fn a_refresh_generation_moves_once(db: Db) {
 
 async fn revoking_spares_whom_it_should(db: Db) {
     let [ada, bob] = db.users(["ada", "bob"]).await;
-    let [one, two] = [new_device(ada), new_device(ada)];
-    db.store.create_device(&one).await.unwrap();
-    db.store.create_device(&two).await.unwrap();
+    let (one, _two) = (db.device(ada).await, db.device(ada).await);
     let ids = async |user| -> HashSet<DeviceId> {
         db.store.devices(user).await.unwrap().into_iter().map(|device| device.id).collect()
     };
@@ -127,17 +130,46 @@ async fn revoking_spares_whom_it_should(db: Db) {
 
 async fn a_new_password_ends_the_other_sessions(db: Db) {
     let user = db.user("ada").await;
-    let kept = new_device(user);
-    db.store.create_device(&kept).await.unwrap();
-    db.store.set_password(user, "new", Some(kept.id), at(1)).await.unwrap();
+    let kept = db.device(user).await;
+    let before = db.store.account(user).await.unwrap().unwrap();
+    assert!(db.store.change_password(&before, "new", kept.id, at(1)).await.unwrap());
     let account = db.store.account(user).await.unwrap().unwrap();
     assert_eq!((account.password_hash.as_str(), account.token_epoch), ("new", 0));
     assert_eq!(db.store.devices(user).await.unwrap().len(), 1);
 
-    db.store.set_password(user, "newer", None, at(2)).await.unwrap();
+    db.store.set_password(user, "newer", at(2)).await.unwrap();
     assert_eq!(db.store.account(user).await.unwrap().unwrap().token_epoch, 1);
     assert!(db.store.devices(user).await.unwrap().is_empty());
-    refuses!(db.store.set_password(UserId::new(), "x", None, at(3)).await, Refusal::NotFound);
+    refuses!(db.store.set_password(UserId::new(), "x", at(3)).await, Refusal::NotFound);
+}
+
+async fn what_was_checked_before_a_change_counts_no_more(db: Db) {
+    let user = db.user("ada").await;
+    let current = async || db.store.account(user).await.unwrap().unwrap();
+    let refused = async |checked: &Account| {
+        let before = db.store.devices(user).await.unwrap();
+        let device = new_device(user);
+        assert!(!db.store.create_device(&device, checked).await.unwrap());
+        assert!(!db.store.change_password(checked, "stale", device.id, at(9)).await.unwrap());
+        assert_eq!(db.store.devices(user).await.unwrap(), before);
+        assert_ne!(current().await.password_hash, "stale");
+    };
+    let kept = db.device(user).await;
+    let first = current().await;
+    assert!(db.store.change_password(&first, "new", kept.id, at(1)).await.unwrap());
+    refused(&first).await;
+    let second = current().await;
+    db.store.set_password(user, "newer", at(2)).await.unwrap();
+    refused(&second).await;
+    let third = current().await;
+    db.store.revoke_devices(user, Revoke::All, at(3)).await.unwrap();
+    refused(&third).await;
+    let fourth = current().await;
+    db.store.set_disabled(user, true, at(4)).await.unwrap();
+    refused(&fourth).await;
+    refused(&current().await).await;
+    db.store.erase_user(user, at(5)).await.unwrap();
+    refused(&fourth).await;
 }
 
 async fn disabling_ends_all_sessions(db: Db) {
@@ -164,6 +196,12 @@ async fn erasing_frees_the_name_and_keeps_the_words(db: Db) {
     assert!(db.store.devices(ada).await.unwrap().is_empty());
     assert_eq!(db.log(id).await[1].message.body.as_deref(), Some("remember me"));
     db.user("ada").await;
+    // No name that somebody may have is in the way of the next one.
+    assert!(text::username(&account.user.username).is_err());
+    let name = |user: UserId| format!("deleted-{}", &user.0.simple().to_string()[12..]);
+    db.user(&name(bob)).await;
+    db.store.erase_user(bob, at(4)).await.unwrap();
+    assert!(db.store.account(bob).await.unwrap().unwrap().disabled);
 }
 
 async fn a_ticket_is_spent_once(db: Db) {
@@ -175,14 +213,15 @@ async fn a_ticket_is_spent_once(db: Db) {
     let won = together(rivals).await.into_iter().filter(|spent| *spent).count();
     assert_eq!(won, 1);
     assert!(!db.store.spend_ticket(jti, at(30), at(30)).await.unwrap());
-    // Forgotten once it has expired: the ticket itself is void by then.
-    assert!(db.store.spend_ticket(jti, at(30), at(31)).await.unwrap());
+    // By the slowest clock it holds for another minute, and by the fastest it
+    // has been void for two: then it is forgotten.
+    assert!(!db.store.spend_ticket(jti, at(30), at(150)).await.unwrap());
+    assert!(db.store.spend_ticket(jti, at(30), at(151)).await.unwrap());
 }
 
 async fn devices_are_touched_forwards(db: Db) {
     let [ada, bob] = db.users(["ada", "bob"]).await;
-    let device = new_device(ada);
-    db.store.create_device(&device).await.unwrap();
+    let device = db.device(ada).await;
     db.store.touch_device(device.id, at(9)).await.unwrap();
     db.store.touch_device(device.id, at(4)).await.unwrap();
     let seen = db.store.devices(ada).await.unwrap();

@@ -128,7 +128,7 @@ async fn every_change_rings_for_whom_it_concerns() {
     after("a name", &[user(eve)]).await;
     db.store.revoke_devices(bob, Revoke::All, at(1)).await.unwrap();
     after("devices", &[user(bob)]).await;
-    db.store.set_password(ada, "x", None, at(1)).await.unwrap();
+    db.store.set_password(ada, "x", at(1)).await.unwrap();
     after("a password", &[user(ada)]).await;
     db.store.set_disabled(ada, true, at(1)).await.unwrap();
     after("disabled", &[user(ada)]).await;

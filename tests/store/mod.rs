@@ -84,6 +84,14 @@ impl Db {
         user.id
     }
 
+    /// One more login of a user.
+    async fn device(&self, user: UserId) -> NewDevice {
+        let device = new_device(user);
+        let account = self.store.account(user).await.expect("an account").expect("an account");
+        assert!(self.store.create_device(&device, &account).await.expect("a device"));
+        device
+    }
+
     async fn users<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {
         let mut ids = Vec::new();
         for name in names {

@@ -181,6 +181,27 @@ impl Replica {
     }
 }
 
+impl Cluster {
+    /// Lets time pass for the rotations of refresh tokens, which the
+    /// database's clock dates.
+    pub async fn age_rotations(&self, by: std::time::Duration) {
+        let url = self.config.database_url.expose();
+        let age = by.as_millis() as i64;
+        macro_rules! run {
+            ($connection:ty, $by:literal) => {{
+                const AGE: &str =
+                    concat!("update devices set refresh_rotated_at = refresh_rotated_at - ", $by);
+                let mut connection = <$connection>::connect(url).await.expect("a connection");
+                sqlx::query(AGE).bind(age).execute(&mut connection).await.expect("it is older");
+            }};
+        }
+        match self.config.is_embedded() {
+            true => run!(sqlx::SqliteConnection, "$1"),
+            false => run!(sqlx::PgConnection, "$1 * interval '1 millisecond'"),
+        }
+    }
+}
+
 impl Drop for Cluster {
     fn drop(&mut self) {
         for replica in &self.replicas {

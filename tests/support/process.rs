@@ -104,6 +104,18 @@ impl Serving {
         timeout(limits::PROCESS, found).await.unwrap_or_else(|_| panic!("never logged {text:?}"))
     }
 
+    /// What it logs from here to its end.
+    pub async fn rest_of_log(&mut self) -> String {
+        let mut rest = String::new();
+        let all = async {
+            while let Some(line) = self.log.recv().await {
+                rest += &(line + "\n");
+            }
+        };
+        timeout(limits::PROCESS, all).await.expect("the process ends");
+        rest
+    }
+
     /// Sends a signal by name, as `kill` does.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

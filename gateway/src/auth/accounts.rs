@@ -26,14 +26,18 @@ impl Auth {
 
         let account = auth.store.account(who.user).await.map_err(stored)?;
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
-        if !auth.passwords.verify(&current, hash).await? {
-            let mut wrong = Problem::new(Code::BadCredentials, "The current password is wrong.");
-            wrong.field = Some("current_password");
-            return Err(wrong);
-        }
+        let right = auth.passwords.verify(&current, hash).await?;
+        let checked = account.filter(|_| right).ok_or_else(wrong)?;
         auth.give_back(&key, rule).await;
         let hash = auth.passwords.hash(&new).await?;
-        let (keep, now) = (Some(who.device), auth.now());
-        auth.store.set_password(who.user, &hash, keep, now).await.map_err(stored)
+        let changed = auth.store.change_password(&checked, &hash, who.device, auth.now()).await;
+        // Else somebody else was quicker, and this must not undo it.
+        if changed.map_err(stored)? { Ok(()) } else { Err(wrong()) }
     }
+}
+
+fn wrong() -> Problem {
+    let mut wrong = Problem::new(Code::BadCredentials, "The current password is wrong.");
+    wrong.field = Some("current_password");
+    wrong
 }

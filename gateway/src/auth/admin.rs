@@ -34,7 +34,7 @@ pub async fn reset_password(
     let password = text::password(password.expose())?;
     let user = find(store, username).await?.user;
     let hash = passwords.hash(&password).await?;
-    store.set_password(user.id, &hash, None, clock.now()).await.map_err(stored)?;
+    store.set_password(user.id, &hash, clock.now()).await.map_err(stored)?;
     Ok(user)
 }
 

@@ -8,6 +8,7 @@ use std::{
 };
 
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::{
     key_file::{self, KeyFileError},
@@ -20,6 +21,8 @@ use crate::model::Timestamp;
 pub struct Keys {
     file: Option<Arc<Opened>>,
     set: Arc<watch::Sender<Arc<KeySet>>>,
+    /// Tells this holder of the keys from the others, whose clocks differ.
+    holder: Uuid,
 }
 
 /// The file as it was when it was opened.
@@ -31,7 +34,8 @@ struct Opened {
 impl Keys {
     /// Keys of no file, never changing by themselves: for tests and tools.
     pub fn fixed(set: KeySet) -> Self {
-        Self { file: None, set: Arc::new(watch::Sender::new(Arc::new(set))) }
+        let set = Arc::new(watch::Sender::new(Arc::new(set)));
+        Self { file: None, set, holder: Uuid::now_v7() }
     }
 
     pub fn open(path: &Path) -> Result<Self, KeyFileError> {
@@ -48,6 +52,10 @@ impl Keys {
             Err(error) => return Err(error),
         }
         Self::open(path)
+    }
+
+    pub fn holder(&self) -> Uuid {
+        self.holder
     }
 
     pub fn current(&self) -> Arc<KeySet> {

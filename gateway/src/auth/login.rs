@@ -32,9 +32,8 @@ impl Auth {
         }
         let hash = account.as_ref().map(|account| account.password_hash.as_str());
         let right = auth.passwords.verify(&password, hash).await?;
-        let Some(account) = account.filter(|_| right) else {
-            return Err(Problem::new(Code::BadCredentials, "Wrong username or password."));
-        };
+        let wrong = || Problem::new(Code::BadCredentials, "Wrong username or password.");
+        let account = account.filter(|_| right).ok_or_else(wrong)?;
         if account.disabled {
             return Err(Problem::forbidden("This account has been disabled."));
         }
@@ -43,7 +42,10 @@ impl Auth {
             auth.give_back(key, *rule).await;
         }
         let (device, device_secret) = new_device(account.user.id, label, auth.now())?;
-        auth.store.create_device(&device).await.map_err(stored)?;
+        // Checking took a while: the password may be another one by now.
+        if !auth.store.create_device(&device, &account).await.map_err(stored)? {
+            return Err(wrong());
+        }
         auth.signed_in(account.user, account.token_epoch, device, device_secret)
     }
 }

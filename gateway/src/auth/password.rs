@@ -91,11 +91,13 @@ impl Passwords {
         .await
     }
 
-    /// Whether `password` is the one of `hash`. Null, for a user that does not
-    /// exist, costs the same and is never right.
+    /// Whether `password` is the one of `hash`. None, for a user that does not
+    /// exist, and an empty one, of an erased account, cost the same and are never
+    /// right.
     pub async fn verify(&self, password: &str, hash: Option<&str>) -> Result<bool, Problem> {
-        let exists = hash.is_some();
-        let hash = hash.unwrap_or(&self.dummy).to_owned();
+        let real = hash.filter(|hash| !hash.is_empty());
+        let exists = real.is_some();
+        let hash = real.unwrap_or(&self.dummy).to_owned();
         let password = password.to_owned();
         let right = self.run(move |memory| verify(&password, &hash, memory)).await?;
         Ok(right && exists)
@@ -213,8 +215,13 @@ mod tests {
 
     #[tokio::test]
     async fn an_absent_user_costs_a_verification_and_is_never_right() {
+        for none in [None, Some("")] {
+            let passwords = passwords(1, 4);
+            assert_eq!(passwords.verify("anything", none).await, Ok(false));
+            let memory = passwords.memory.get().await.expect("memory");
+            assert_eq!(memory.capacity(), PARAMS.block_count(), "something was hashed");
+        }
         let passwords = passwords(1, 4);
-        assert_eq!(passwords.verify("anything", None).await, Ok(false));
         let parsed = PasswordHash::new(&passwords.dummy).expect("a PHC string");
         assert_eq!(parsed.params, ParamsString::try_from(&PARAMS).expect("parameters"));
     }
@@ -240,7 +247,7 @@ mod tests {
     async fn hashes_that_ask_for_too_much_or_make_no_sense_are_refused() {
         let passwords = passwords(1, 4);
         let greedy = passwords.dummy.replace("m=19456", "m=4194304");
-        for hash in [greedy.as_str(), "", "plain text", "$argon2id$v=19$m=19456,t=2,p=1"] {
+        for hash in [greedy.as_str(), " ", "plain text", "$argon2id$v=19$m=19456,t=2,p=1"] {
             let refused = passwords.verify("x", Some(hash)).await.expect_err(hash);
             assert_eq!(refused.code, Code::Internal);
         }

@@ -42,7 +42,7 @@ impl Auth {
                 presented.generation,
                 current,
                 device.refresh_rotated_at,
-                now,
+                device.shared_now.unwrap_or(now),
                 settings.refresh_ttl,
                 settings.refresh_grace,
             );

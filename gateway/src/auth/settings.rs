@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cache::limits::Rule;
+use crate::{cache::limits::Rule, model::limits};
 
-/// Clock skew between replicas that an access token survives.
-pub const LEEWAY: Duration = Duration::from_secs(60);
+/// What a token is given when another replica's clock may have dated it.
+pub const LEEWAY: Duration = limits::CLOCK_LEEWAY;
 
 #[derive(Clone, Debug)]
 pub struct AuthSettings {

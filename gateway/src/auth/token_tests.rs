@@ -76,6 +76,17 @@ fn what_is_issued_verifies_until_it_expires() {
 }
 
 #[test]
+fn a_ticket_is_given_leeway_by_every_clock_but_its_own() {
+    let (own, other) = (keys(), keys());
+    let (ticket, expires_at) = issue(&own, Kind::Ticket, who(), 0, now(), TTL).expect("issued");
+    let verify = |keys, at| verify(keys, ticket.expose(), &[Kind::Ticket], at);
+    assert!(verify(&own, expires_at).is_err());
+    assert!(verify(&other, expires_at + LEEWAY - Duration::from_millis(1)).is_ok());
+    let late = verify(&other, expires_at + LEEWAY).expect_err("expired");
+    assert_eq!(late.code, Code::TokenExpired);
+}
+
+#[test]
 fn a_ticket_is_no_access_token() {
     let keys = keys();
     let (ticket, _) = issue(&keys, Kind::Ticket, who(), 0, now(), TTL).expect("issued");

@@ -16,7 +16,7 @@ mod writer;
 
 pub use sync::{Start, start_of};
 
-use std::{future::Future, sync::Arc};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use crate::{
     cache::Cache,
@@ -81,10 +81,7 @@ impl Chat {
         &self,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.inner.shutdown.spawn(work).await.unwrap_or_else(|error| {
-            tracing::error!(%error, "an operation ended abnormally");
-            Err(Problem::new(Code::Internal, "The operation failed; its outcome is unknown."))
-        })
+        detached(&self.inner.shutdown, work).await
     }
 
     /// Tells what a change wrote: its entries to the conversation, and to the
@@ -98,5 +95,30 @@ impl Chat {
         let entries = written.entries.into_iter().map(entry);
         let users = written.users.into_iter().map(changed);
         self.inner.hub.announce(at, entries.chain(users).collect());
+    }
+}
+
+async fn detached<T: Send + 'static>(
+    shutdown: &Shutdown,
+    work: impl Future<Output = Result<T, Problem>> + Send + 'static,
+) -> Result<T, Problem> {
+    shutdown.spawn(work).await.unwrap_or_else(|error| {
+        // It may have ended after its commit, while telling of it.
+        tracing::error!(%error, "an operation ended abnormally");
+        let detail = "The operation broke off. Repeat the same request to learn what happened.";
+        Err(Problem::new(Code::OutcomeUnknown, detail).after(Duration::from_secs(1)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_write_that_breaks_off_has_an_unknown_outcome() {
+        let broken: Result<(), Problem> =
+            detached(&Shutdown::new(), async { panic!("on purpose") }).await;
+        let problem = broken.expect_err("no answer");
+        assert_eq!((problem.code, problem.code.retryable()), (Code::OutcomeUnknown, true));
     }
 }

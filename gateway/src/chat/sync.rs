@@ -61,7 +61,12 @@ impl Chat {
         conversations
             .extend(gone.map(|id| SyncConversation::without_events(*id, SyncStatus::Gone)));
         let held: HashMap<_, _> = cursors.iter().map(|(id, cursor)| (*id, *cursor)).collect();
-        for view in views {
+        // What was asked about comes first: what was not, a client with more
+        // conversations than cursors is told anew each time, and would never
+        // get to the rest.
+        let (asked, others): (Vec<_>, Vec<_>) =
+            views.into_iter().partition(|view| held.contains_key(&view.id));
+        for view in asked.into_iter().chain(others) {
             let cursor = held.get(&view.id).copied();
             conversations.push(self.sync_one(who, view, cursor, &mut room).await?);
         }

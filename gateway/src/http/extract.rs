@@ -66,7 +66,7 @@ impl<T: DeserializeOwned + Default, S: Send + Sync> FromRequest<S> for OptionalJ
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
-    strict_json::read(bytes).map_err(|error| Problem::invalid(error.to_string()))
+    strict_json::read(bytes).map_err(|error| Problem::misread(&error, error.to_string()))
 }
 
 fn media_type(headers: &HeaderMap) -> Result<(), Problem> {

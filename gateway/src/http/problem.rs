@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{MatchedPath, Request, State},
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     middleware::Next,
     response::{IntoResponse, Response},
 };
@@ -76,6 +76,16 @@ fn body(problem: &Problem) -> Vec<u8> {
     serde_json::to_vec(&ProblemBody::from(problem)).unwrap_or_default()
 }
 
+const STANDARD: [Method; 7] = [
+    Method::GET,
+    Method::HEAD,
+    Method::POST,
+    Method::PUT,
+    Method::PATCH,
+    Method::DELETE,
+    Method::OPTIONS,
+];
+
 /// Counts every request, and logs what went wrong, once, with the route's
 /// pattern: the path itself may hold what somebody typed.
 pub(super) async fn log(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
@@ -87,14 +97,18 @@ pub(super) async fn log(State(metrics): State<Metrics>, request: Request, next: 
     let status = response.status().as_u16();
     metrics.request_served(pattern, method.as_str(), status, begun.elapsed());
     if let Some(problem) = response.extensions().get::<Problem>() {
+        // A client may call its method anything.
+        let method = if STANDARD.contains(&method) { method.as_str() } else { "OTHER" };
         let route = route.as_ref().map_or("-", MatchedPath::as_str);
         let (code, status) = (problem.code.code(), problem.code.status());
-        // Debug: a line break in what a client sent stays one line here.
+        // The detail of a refusal may quote what a client sent: a token in the
+        // wrong place, a message.
+        let (field, misread) = (problem.field, problem.misread.map(tracing::field::display));
         let detail = &problem.detail;
         match status {
-            500.. => tracing::error!(%method, route, status, code, ?detail, "request failed"),
-            401 | 404 => tracing::debug!(%method, route, status, code, "request refused"),
-            _ => tracing::info!(%method, route, status, code, ?detail, "request refused"),
+            500.. => tracing::error!(method, route, status, code, ?detail, "request failed"),
+            401 | 404 => tracing::debug!(method, route, status, code, "request refused"),
+            _ => tracing::info!(method, route, status, code, field, misread, "request refused"),
         }
     }
     response

@@ -34,7 +34,7 @@ causes! {
     SignedOut = "signed_out", 4403, "this session has ended; do not reconnect";
     TooSlow = "too_slow", 4408, "frames were not read in time; reconnect";
     Silent = "silent", 4408, "nothing was heard for too long; reconnect";
-    Flooding = "flooding", 4429, "too many frames; reconnect later";
+    Flooding = "flooding", 4429, "too many frames or connections; reconnect later";
     /// Something here went wrong; the client resumes without loss.
     Internal = "internal", 1011, "something went wrong here; reconnect";
 }

@@ -78,6 +78,17 @@ impl Registry {
         self.users.shard(&user).get(&user).map_or(0, |topic| topic.own.len())
     }
 
+    /// Counts and takes under one lock: however many come at once, no more than
+    /// `most` stay.
+    fn take_place(&self, user: UserId, mailbox: &Arc<Mailbox>, most: usize) -> bool {
+        let mut shard = self.users.shard(&user);
+        if shard.get(&user).map_or(0, |topic| topic.own.len()) >= most {
+            return false;
+        }
+        shard.entry(user).or_default().own.insert(mailbox.id, mailbox.clone());
+        true
+    }
+
     pub(super) fn held_conversations(&self) -> Vec<ConversationId> {
         self.conversations.keys()
     }
@@ -229,17 +240,18 @@ pub struct Watched {
 
 impl Hub {
     /// Returns once everything told about the user from now on arrives in the
-    /// mailbox.
-    pub async fn register(&self, principal: Principal) -> Registered {
+    /// mailbox; none when the user has `most` connections here already.
+    pub async fn register(&self, principal: Principal, most: usize) -> Option<Registered> {
         let mailbox = Mailbox::new(principal, self.inner.origin);
         let registry = &self.inner.registry;
-        registry.wheel.add(&mailbox);
         let user = principal.user;
-        let listener = (mailbox.id, mailbox.clone());
-        registry.users.shard(&user).entry(user).or_default().own.extend([listener]);
+        if !registry.take_place(user, &mailbox, most) {
+            return None;
+        }
+        registry.wheel.add(&mailbox);
         let registered = Registered { hub: self.clone(), mailbox };
         self.inner.bus.subscribe(&[Topic::User(user)]).await;
-        registered
+        Some(registered)
     }
 
     /// Returns once every entry of these conversations that commits from now

@@ -1,6 +1,8 @@
 //! The contract's numbers. Clients are written against them; what an operator
 //! may change stands in the configuration instead.
 
+use std::time::Duration;
+
 pub const BODY_CHARS: usize = 4_000;
 pub const BODY_BYTES: usize = 16 * 1024;
 pub const TITLE_CHARS: usize = 120;
@@ -24,6 +26,8 @@ pub const UNREAD_CAP: i64 = 100;
 /// A cursor further back than this is reset rather than replayed.
 pub const RESUME_ENTRIES: i64 = 1_000;
 pub const SYNC_EVENTS: usize = 1_000;
+/// What the clocks of two replicas may differ by.
+pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// Memberships of one user.
 pub const CONVERSATIONS: i64 = 2_000;
 /// Members of one group.

@@ -67,6 +67,12 @@ const SET_DISPLAY_NAME: Sql = sql!(
 
 const SET_PASSWORD: Sql = sql!("update users set password_hash = $2 where id = $1");
 
+/// Locked, so that whoever changes the account waits for what is based on it.
+const UNCHANGED: Sql = sql!(
+    "select id from users where id = $1 and password_hash = $2 and token_epoch = $3
+        and disabled_at is null" (lock) ""
+);
+
 const SET_DISABLED: Sql = sql!("update users set disabled_at = $2 where id = $1");
 
 /// An empty hash fits no password.
@@ -186,21 +192,32 @@ impl Store {
         .await
     }
 
-    /// Replaces the hash and revokes the other devices (all of them and the
-    /// epoch when `keep` is none).
-    pub async fn set_password(
-        &self,
-        user: UserId,
-        hash: &str,
-        keep: Option<DeviceId>,
-        at: Timestamp,
-    ) -> Result<()> {
+    /// Replaces the hash, begins a new epoch and revokes every device.
+    pub async fn set_password(&self, user: UserId, hash: &str, at: Timestamp) -> Result<()> {
         let hash = hash.to_owned();
         self.write(move |tx| {
+            Box::pin(async move { replace_hash(tx, user, &hash, Revoke::All, at).await })
+        })
+        .await
+    }
+
+    /// Replaces the hash and revokes the other devices, if the account still
+    /// is as it was `checked`; whether it did.
+    pub async fn change_password(
+        &self,
+        checked: &Account,
+        hash: &str,
+        keep: DeviceId,
+        at: Timestamp,
+    ) -> Result<bool> {
+        let (checked, hash) = (checked.clone(), hash.to_owned());
+        self.write(move |tx| {
             Box::pin(async move {
-                existing(execute!(tx, SET_PASSWORD, user, &hash)?)?;
-                revoke(tx, user, keep.map_or(Revoke::All, Revoke::AllBut), at).await?;
-                ring(tx, &[Topic::User(user)]).await
+                if !unchanged(tx, &checked).await? {
+                    return Ok(false);
+                }
+                let which = Revoke::AllBut(keep);
+                replace_hash(tx, checked.user.id, &hash, which, at).await.map(|()| true)
             })
         })
         .await
@@ -226,7 +243,8 @@ impl Store {
         self.write(move |tx| {
             Box::pin(async move {
                 let simple = user.0.simple().to_string();
-                let nobody = format!("deleted-{}", &simple[simple.len() - 20..]);
+                // Nobody can have taken it before: no username begins like this.
+                let nobody = format!("~deleted-{}", &simple[simple.len() - 20..]);
                 existing(execute!(tx, ERASE, user, nobody, at)?)?;
                 execute!(tx, sql!("delete from devices where user_id = $1"), user)?;
                 ring(tx, &[Topic::User(user)]).await
@@ -266,6 +284,27 @@ pub(super) async fn all_active(conn: &mut Conn, users: &[UserId]) -> Result<()> 
         Some((id,)) => Err(Refusal::UnknownUser(id).into()),
         None => Ok(()),
     }
+}
+
+/// Whether the account may still be acted for by who was `checked` against it:
+/// same password, same epoch, not disabled. True holds until the commit.
+pub(super) async fn unchanged(tx: &mut Conn, checked: &Account) -> Result<bool> {
+    let (id, epoch) = (checked.user.id, checked.token_epoch);
+    let same: Option<(UserId,)> =
+        fetch!(optional, tx, UNCHANGED, id, &checked.password_hash, epoch)?;
+    Ok(same.is_some())
+}
+
+async fn replace_hash(
+    tx: &mut Conn,
+    user: UserId,
+    hash: &str,
+    which: Revoke,
+    at: Timestamp,
+) -> Result<()> {
+    existing(execute!(tx, SET_PASSWORD, user, hash)?)?;
+    revoke(tx, user, which, at).await?;
+    ring(tx, &[Topic::User(user)]).await
 }
 
 fn existing(rows: u64) -> Result<()> {

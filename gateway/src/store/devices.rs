@@ -1,7 +1,8 @@
 //! Logins, and the tickets they were spent on.
 
 use super::{
-    DeviceState, NewDevice, Result, Revoke, Store, Topic,
+    Account, DeviceState, NewDevice, Result, Revoke, Store, Topic,
+    accounts::unchanged,
     feed::ring,
     sql::{Conn, Ids, Sql, execute, fetch, sql},
 };
@@ -21,15 +22,18 @@ const DEVICES: Sql = sql!(
 
 const DEVICE_STATE: Sql = sql!(
     "select d.user_id, u.token_epoch, u.disabled_at is not null, d.revoked_at is not null,
-        d.device_secret_hash, d.refresh_generation, d.refresh_rotated_at
+        d.device_secret_hash, d.refresh_generation, d.refresh_rotated_at,
+        " (postgres "clock_timestamp()") (sqlite "null") "
     from devices d join users u on u.id = d.user_id
     where d.id = $1"
 );
 
-/// One atomic update: of several refreshes with the same token one wins.
+/// One atomic update: of several refreshes with the same token one wins. Its
+/// age counts in seconds, so it is dated by the clock that all replicas share.
 const ROTATE: Sql = sql!(
     "update devices
-    set refresh_generation = refresh_generation + 1, refresh_rotated_at = $3
+    set refresh_generation = refresh_generation + 1,
+        refresh_rotated_at = " (postgres "clock_timestamp()") (sqlite "$3") "
     where id = $1 and refresh_generation = $2 and revoked_at is null"
 );
 
@@ -59,9 +63,19 @@ const SPEND_TICKET: Sql = sql!(
 );
 
 impl Store {
-    pub async fn create_device(&self, device: &NewDevice) -> Result<()> {
-        let device = device.clone();
-        self.write(|tx| Box::pin(async move { insert_device(tx, &device).await })).await
+    /// Adds the device if its account still is as it was `checked`; whether it
+    /// did. *No login outlives what ended all sessions while it was checked.*
+    pub async fn create_device(&self, device: &NewDevice, checked: &Account) -> Result<bool> {
+        let (device, checked) = (device.clone(), checked.clone());
+        self.write(move |tx| {
+            Box::pin(async move {
+                match unchanged(tx, &checked).await? {
+                    true => insert_device(tx, &device).await.map(|()| true),
+                    false => Ok(false),
+                }
+            })
+        })
+        .await
     }
 
     /// Those not revoked, last seen first, and when each was last seen.
@@ -85,26 +99,30 @@ impl Store {
     }
 
     pub async fn device_state(&self, device: DeviceId) -> Result<Option<DeviceState>> {
-        type Row = (UserId, i64, bool, bool, Vec<u8>, i64, Timestamp);
+        type Row = (UserId, i64, bool, bool, Vec<u8>, i64, Timestamp, Option<Timestamp>);
         self.read(move |conn| {
             Box::pin(async move {
                 let row: Option<Row> = fetch!(optional, conn, DEVICE_STATE, device)?;
-                Ok(row.map(|(user_id, epoch, off, revoked, secret, generation, at)| DeviceState {
-                    user_id,
-                    token_epoch: epoch,
-                    user_disabled: off,
-                    revoked,
-                    secret_hash: secret,
-                    refresh_generation: generation,
-                    refresh_rotated_at: at,
-                }))
+                let state =
+                    |(user_id, epoch, off, revoked, secret, generation, at, now)| DeviceState {
+                        user_id,
+                        token_epoch: epoch,
+                        user_disabled: off,
+                        revoked,
+                        secret_hash: secret,
+                        refresh_generation: generation,
+                        refresh_rotated_at: at,
+                        shared_now: now,
+                    };
+                Ok(row.map(state))
             })
         })
         .await
     }
 
     /// Moves the generation on if it still is `from` and the device lives;
-    /// whether it did.
+    /// whether it did. Where replicas share the database, its own clock dates
+    /// that, not `at`.
     pub async fn rotate_refresh(&self, device: DeviceId, from: i64, at: Timestamp) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move { Ok(execute!(tx, ROTATE, device, from, at)? == 1) })
@@ -142,8 +160,8 @@ impl Store {
         self.read(|conn| Box::pin(async move { fetch!(all, conn, LAST_SEEN, &users) })).await
     }
 
-    /// True exactly once per `jti` until it has expired; forgets expired ones
-    /// as it goes.
+    /// True exactly once per `jti` until no replica takes it any more; forgets
+    /// such ones as it goes.
     pub async fn spend_ticket(
         &self,
         jti: uuid::Uuid,
@@ -152,7 +170,8 @@ impl Store {
     ) -> Result<bool> {
         self.write(move |tx| {
             Box::pin(async move {
-                execute!(tx, FORGET_TICKETS, now)?;
+                // A replica whose clock is behind ours still gives it leeway.
+                execute!(tx, FORGET_TICKETS, now - limits::CLOCK_LEEWAY * 2)?;
                 Ok(execute!(tx, SPEND_TICKET, jti, expires_at)? == 1)
             })
         })

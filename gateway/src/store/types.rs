@@ -92,6 +92,9 @@ pub struct DeviceState {
     /// How often the refresh token was rotated.
     pub refresh_generation: i64,
     pub refresh_rotated_at: Timestamp,
+    /// Now, by the clock that dates rotations; null where that is the caller's:
+    /// a database of one replica.
+    pub shared_now: Option<Timestamp>,
 }
 
 /// Which devices of a user to revoke.

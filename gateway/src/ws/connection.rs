@@ -84,7 +84,11 @@ async fn run<S: Socket>(
         },
     };
     let principal = verified.principal;
-    let registered = state.chat.hub().register(principal).await;
+    let most = state.settings.max_connections_per_user;
+    let Some(registered) = state.chat.hub().register(principal, most).await else {
+        state.metrics.rate_limited("connections_per_user");
+        return close(&mut outlet, Cause::Flooding).await;
+    };
     let lease = registered.mailbox.id;
     let chat = state.chat.clone();
     let mut connection = Connection::new(outlet, registered, verified, state);
@@ -128,7 +132,8 @@ async fn authenticate<S: Socket>(
     })
 }
 
-/// One user's sockets must not crowd out everyone else's.
+/// One user's sockets must not crowd out everyone else's. This is only early:
+/// what counts is whether there is a place when the connection registers.
 pub(super) fn check_share(state: &SocketState, verified: &Verified) -> Result<(), Problem> {
     let held = state.chat.hub().connections_of(verified.principal.user);
     if held < state.settings.max_connections_per_user {

@@ -3,7 +3,10 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{model::*, problem::Problem};
+use crate::{
+    model::*,
+    problem::{Misread, Problem},
+};
 
 /// A frame that was understood, or whose payload was not but which can be
 /// answered.
@@ -15,7 +18,8 @@ pub(super) struct Incoming {
     pub kind: &'static str,
 }
 
-/// Not a frame of this protocol: nothing to answer, the connection ends.
+/// Not a frame of this protocol: nothing to answer, the connection ends. Says
+/// why without anything of the frame's content.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BadFrame(pub String);
 
@@ -31,7 +35,8 @@ struct Outer<'a> {
 }
 
 pub(super) fn decode(text: &str) -> Result<Incoming, BadFrame> {
-    let outer: Outer = serde_json::from_str(text).map_err(|error| BadFrame(error.to_string()))?;
+    let outer: Outer =
+        serde_json::from_str(text).map_err(|error| BadFrame(Misread::from(&error).to_string()))?;
     if let Some(FrameId::Text(id)) = &outer.id
         && id.chars().count() > limits::FRAME_ID_CHARS
     {
@@ -63,7 +68,8 @@ pub(super) fn decode(text: &str) -> Result<Incoming, BadFrame> {
 }
 
 fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, Problem> {
-    serde_json::from_str(payload).map_err(|error| Problem::invalid(format!("payload: {error}")))
+    serde_json::from_str(payload)
+        .map_err(|error| Problem::misread(&error, format!("payload: {error}")))
 }
 
 /// The `error` answer for a problem.

@@ -96,6 +96,13 @@ describe('Healer', () => {
     });
     return { healer, rounds, applied: () => applied };
   };
+  const about = (id: string, complete: boolean): SyncResponse['conversations'][number] => ({
+    id,
+    status: 'ok',
+    conversation: null,
+    events: [],
+    complete,
+  });
   const complete: SyncResponse = { conversations: [], complete: true };
 
   it('asks once for gaps that come together', async () => {
@@ -110,12 +117,24 @@ describe('Healer', () => {
   it('asks on until the answer is complete, through failures', async () => {
     const { healer, applied } = setup([
       new NoAnswer(),
-      { conversations: [], complete: false },
+      { conversations: [about('a', false)], complete: false },
       complete,
     ]);
     healer.gap('a');
     await clock.pass(10_000);
     expect(applied()).toBe(2);
+  });
+
+  it('asks again only about what it asked and was not told in full', async () => {
+    const rest = { ...about('new', false), status: 'new' as const };
+    const { healer, rounds } = setup([
+      { conversations: [about('a', true), about('b', false), rest], complete: false },
+      { conversations: [about('b', true), rest], complete: false },
+      complete,
+    ]);
+    healer.gap('b');
+    await clock.pass(60_000);
+    expect(rounds).toEqual([['b'], ['b']]);
   });
 
   it('stops when nobody is signed in any more', async () => {

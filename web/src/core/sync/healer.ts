@@ -38,7 +38,11 @@ export class Healer {
         try {
           const response = await this.env.ask(this.env.cursors(round));
           this.env.apply(response);
-          if (!response.complete) for (const id of round) this.gaps.add(id);
+          // Not `response.complete`: it counts what was not asked about too, which beyond the
+          // limit of cursors comes in full each time, and never to an end.
+          for (const { id, complete } of response.conversations) {
+            if (!complete && round.includes(id)) this.gaps.add(id);
+          }
           if (this.gaps.size > 0) await sleep(this.env.clock, PAUSE_MS);
         } catch (error) {
           if (this.env.hopeless(error)) return;
