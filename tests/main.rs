@@ -19,6 +19,7 @@ mod rest;
 mod serve;
 mod server;
 mod socket;
+mod traces;
 
 mod generated;
 mod repository;

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cluster;
 pub mod limits;
+pub mod otlp;
 pub mod postgres;
 pub mod process;
 

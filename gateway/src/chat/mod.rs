@@ -18,6 +18,8 @@ pub use sync::{Start, start_of};
 
 use std::{future::Future, sync::Arc};
 
+use tracing::Instrument;
+
 use crate::{
     cache::Cache,
     clock::Clock,
@@ -78,7 +80,7 @@ impl Chat {
         &self,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {
-        self.inner.shutdown.spawn(work).await.unwrap_or_else(|error| {
+        self.inner.shutdown.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
             tracing::error!(%error, "an operation ended abnormally");
             Err(Problem::new(Code::Internal, "The operation failed; its outcome is unknown."))
         })
