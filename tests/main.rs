@@ -1,5 +1,5 @@
 //! One binary for all integration tests: it is linked once. Contracts first,
-//! then whole replicas, then the repository itself.
+//! then whole replicas, then the repository and the rig themselves.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says where")]
 
@@ -23,3 +23,4 @@ mod traces;
 
 mod generated;
 mod repository;
+mod rig;

@@ -12,9 +12,9 @@ use parley::{
 };
 use sqlx::Connection;
 use tempfile::TempDir;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use super::{client::Person, postgres};
+use super::{client::Person, limits::SOON, postgres};
 
 /// The two databases everything is tested on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,11 +35,20 @@ pub struct Replica {
     pub metrics: Metrics,
     pub store: Store,
     pub shutdown: Shutdown,
+    served: JoinHandle<()>,
 }
 
 impl Cluster {
     pub async fn start(database: Database, replicas: usize) -> Self {
         Self::configured(database, replicas, |_| {}).await
+    }
+
+    /// On Postgres and a Redis, single or a cluster.
+    pub async fn with_redis(replicas: usize, redis: &str) -> Self {
+        Self::configured(Database::Postgres, replicas, |config| {
+            config.redis_url = SecretUrl::new(redis.to_owned());
+        })
+        .await
     }
 
     pub async fn configured(
@@ -67,16 +76,31 @@ impl Cluster {
 
     /// Starts one more replica.
     pub async fn add(&mut self) {
+        self.add_configured(|_| {}).await;
+    }
+
+    /// Starts one more replica that differs from the others, such as one
+    /// behind a [`Proxy`](super::proxy::Proxy) of its own.
+    pub async fn add_configured(&mut self, configure: impl FnOnce(&mut Config)) {
         let (clock, shutdown) = (Clock::default(), Shutdown::new());
-        let config = self.config.clone();
+        let mut config = self.config.clone();
+        configure(&mut config);
         let acceptor = Acceptor::new(Settings::from(&config), Metrics::new());
         let app = App::build(config, clock.clone(), shutdown.clone()).expect("an app");
         app.store.migrate().await.expect("a schema");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (metrics, store) = (app.metrics.clone(), app.store.clone());
-        tokio::spawn(app.serve(listener, acceptor));
-        self.replicas.push(Replica { url, clock, metrics, store, shutdown });
+        let served = tokio::spawn(app.serve(listener, acceptor));
+        self.replicas.push(Replica { url, clock, metrics, store, shutdown, served });
+    }
+
+    /// Ends a replica without a drain; returns once it no longer listens. The
+    /// others keep their places in the list.
+    pub async fn kill(&mut self, index: usize) {
+        let replica = &mut self.replicas[index];
+        replica.shutdown.begin_kill();
+        timeout(SOON, &mut replica.served).await.expect("it ends").expect("no panic");
     }
 
     pub fn url(&self) -> &str {

@@ -11,3 +11,5 @@ pub const ANSWER: Duration = Duration::from_secs(10);
 pub const SOON: Duration = Duration::from_secs(10);
 /// How long something must not happen to count as not happening.
 pub const QUIET: Duration = Duration::from_millis(400);
+/// The nodes of a Redis Cluster come to agree on something.
+pub const REDIS_CLUSTER: Duration = Duration::from_secs(60);

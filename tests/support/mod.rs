@@ -1,12 +1,15 @@
 //! What the tests share: named time limits, waiting for a condition, the
-//! repository's files, the gateway as a process.
+//! repository's files, the gateway as a process, the servers it needs.
 
 pub mod client;
 pub mod cluster;
 pub mod limits;
 pub mod otlp;
+mod ports;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
+pub mod redis;
 
 use std::{fs, path::PathBuf, time::Duration};
 

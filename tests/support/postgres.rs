@@ -6,7 +6,6 @@
 use std::{
     fs,
     io::Write,
-    net::TcpListener,
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -20,7 +19,7 @@ use parley::store::{Store, StoreOptions};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, OnceCell};
 
-use super::limits::SOON;
+use super::{limits::SOON, ports};
 
 const MISSING: &str = "no Postgres here: install the Debian package `postgresql` \
     (its `initdb` is looked for in PATH and in /usr/lib/postgresql/*/bin)";
@@ -74,7 +73,7 @@ impl Server {
         let server = Self {
             bin,
             folder,
-            port: free_port(),
+            port: ports::hold(),
             template: OnceCell::new(),
             copying: Mutex::new(()),
             databases: AtomicU32::new(0),
@@ -213,13 +212,6 @@ fn binaries() -> Option<PathBuf> {
         std::env::split_paths(&path).find(|bin| bin.join("initdb").exists())
     };
     found.pop().map(|(_, bin)| bin).or_else(in_path)
-}
-
-/// Below the range that outgoing connections take their ports from.
-fn free_port() -> u16 {
-    let start = 20_000 + (std::process::id() % 10_000) as u16;
-    let is_free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
-    (start..32_000).chain(20_000..start).find(is_free).expect("a free port")
 }
 
 /// Fails with what the command said.

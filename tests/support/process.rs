@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
-use super::{eventually, limits};
+use super::{eventually, limits, ports};
 
 /// A command of the gateway in an empty environment and a folder of its own.
 pub fn gateway(folder: &Path) -> Command {
@@ -45,11 +45,13 @@ pub fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// `gateway serve` on ports the system chose; ends with the test.
+/// `gateway serve` on free ports; ends with the test.
 pub struct Serving {
     child: Child,
     /// `http://127.0.0.1:…`
     pub public: String,
+    /// The listener of probes and metrics, likewise.
+    pub admin: String,
     log: mpsc::UnboundedReceiver<String>,
 }
 
@@ -65,10 +67,11 @@ impl Serving {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
-        let ports = ["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0", "--log-format=json"];
+        // The log tells the public address only.
+        let admin = format!("127.0.0.1:{}", ports::hold());
         let mut child = gateway(folder)
-            .arg("serve")
-            .args(ports)
+            .args(["serve", "--listen=127.0.0.1:0", "--log-format=json"])
+            .arg(format!("--admin-listen={admin}"))
             .args(arguments)
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
@@ -81,10 +84,20 @@ impl Serving {
                 let _ = lines.send(line);
             }
         });
-        let mut serving = Self { child, public: String::new(), log };
+        let mut serving =
+            Self { child, public: String::new(), admin: format!("http://{admin}"), log };
         let line = serving.line_with("listening on http://").await;
         serving.public = between(&line, "listening on ", "\"").to_owned();
         serving
+    }
+
+    /// Starts one of several replicas on a Postgres and, unless its URL is
+    /// empty, a Redis. The key file must be there: they share it.
+    pub async fn replica(folder: &Path, database: &str, redis: &str, keys: &Path) -> Self {
+        let database = format!("--database-url={database}");
+        let redis = format!("--redis-url={redis}");
+        let keys = format!("--keys-file={}", keys.display());
+        Self::start(folder, &["--rate-limits=off", &database, &redis, &keys]).await
     }
 
     /// The next line of the log that holds `text`.
