@@ -15,6 +15,7 @@ use crate::support::{
     otlp::{Collector, Exported},
     postgres,
     process::{Serving, finished, gateway, stderr, stdout},
+    redis,
 };
 
 /// A replica on the embedded database, in an environment.
@@ -26,7 +27,8 @@ async fn alone(folder: &Path, environment: &[(&str, &str)]) -> Serving {
 /// Export at once, not every five seconds.
 const AT_ONCE: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "50");
 
-/// Two replicas on one Postgres that export to one collector.
+/// Two replicas on one Postgres, and on a Redis unless its URL is empty, that
+/// export to one collector.
 struct Two {
     collector: Collector,
     one: Serving,
@@ -35,20 +37,35 @@ struct Two {
 }
 
 impl Two {
-    async fn start() -> Self {
+    async fn start(redis: &str) -> Self {
         let (collector, folder) = (Collector::start().await, tempdir().unwrap());
         let keys = folder.path().join("keys.json");
         parley::auth::key_file::generate(&keys, parley::clock::Clock::default().now()).unwrap();
         let database = format!("--database-url={}", postgres::fresh_database().await);
+        let redis = format!("--redis-url={redis}");
         let keys = format!("--keys-file={}", keys.display());
         let replica = async |name: &str| {
             let name = format!("--replica={name}");
-            let arguments = ["--rate-limits=off", &database, &keys, &name];
+            let arguments = ["--rate-limits=off", &database, &redis, &keys, &name];
             let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", &*collector.url), AT_ONCE];
             Serving::start_with(folder.path(), &arguments, &environment).await
         };
         let (one, two) = (replica("one").await, replica("two").await);
         Self { collector, one, two, _folder: folder }
+    }
+
+    /// Ada says something on one replica to Bo, who has two devices on the
+    /// other; its `message.send`, once both have it.
+    async fn send_across(&self) -> Exported {
+        let ada = Person::register(&self.one.public, "ada").await;
+        let bo = Person::register(&self.two.public, "bo").await;
+        let id = ada.direct(&bo).await.id;
+        let mut here = ada.connect().await;
+        let (mut first, mut second) = (bo.connect().await, bo.connect().await);
+        here.send(id, "hello").await;
+        first.message(id).await;
+        second.message(id).await;
+        sent(&self.collector, id, "one").await
     }
 }
 
@@ -78,16 +95,21 @@ async fn sent(collector: &Collector, id: ConversationId, replica: &str) -> Expor
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_one_trace_from_its_frame_on() {
-    let two = Two::start().await;
-    let ada = Person::register(&two.one.public, "ada").await;
-    let bo = Person::register(&two.two.public, "bo").await;
-    let id = ada.direct(&bo).await.id;
-    let mut here = ada.connect().await;
-    let mut there = bo.connect().await;
-    here.send(id, "hello").await;
-    there.message(id).await;
-    let send = sent(&two.collector, id, "one").await;
+    let two = Two::start("").await;
+    let send = two.send_across().await;
     assert_eq!((send.parent_id.as_str(), send.kind), ("", "internal"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "until this build takes PARLEY_REDIS_URL"]
+async fn it_goes_on_at_the_other_replica() {
+    let two = Two::start(&redis::shared().await).await;
+    let send = two.send_across().await;
+    let publish = two.collector.span_in(&send.trace_id, "publish").await;
+    let process = two.collector.span_in(&send.trace_id, "process").await;
+    assert_eq!((process.replica(), process.kind), ("two", "consumer"));
+    assert_eq!(process.parent_id, publish.span_id);
+    assert_eq!(process.attribute("parley.recipients"), "2", "one span for both devices");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
