@@ -1,5 +1,6 @@
-//! The invariants of the contract, one test each, by number and name. Those
-//! that need Redis or several processes stand elsewhere.
+//! The invariants of the contract, one test each, by number and name: on one
+//! replica with each database, and on two that share Redis. The sixth stands in
+//! feed.rs, the eleventh in outage.rs, the thirteenth in replay.rs.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -13,6 +14,21 @@ use crate::support::{
 };
 
 crate::on_both_databases![
+    i01_ack_means_committed,
+    i02_the_seqs_of_a_conversation_are_dense,
+    i03_who_sees_n_sees_everything_below,
+    i04_a_send_is_idempotent_for_ever,
+    i05_a_connection_sees_consecutive_seqs,
+    i07_nothing_after_removal_nothing_before_joining,
+    i08_read_marks_only_grow,
+    i09_unread_equals_its_definition,
+    i10_presence_converges,
+    i12_ack_before_send_orders,
+    i14_a_fork_is_noticed,
+];
+
+// The same, of people on different replicas.
+crate::on_replicas![
     i01_ack_means_committed,
     i02_the_seqs_of_a_conversation_are_dense,
     i03_who_sees_n_sees_everything_below,
@@ -328,9 +344,10 @@ async fn i10_presence_converges(database: Database) {
     device.ask("presence.set", json!({ "status": "away" })).await.unwrap();
     status_of(PresenceStatus::Away).await;
     device.close().await;
-    // Who is not seen from here is offline only where nobody else serves.
+    // Who is not seen from here is offline only where nobody else serves, or
+    // where all replicas share what they see.
     let gone = match database {
-        Database::Sqlite => PresenceStatus::Offline,
+        Database::Sqlite | Database::PostgresAndRedis => PresenceStatus::Offline,
         Database::Postgres => PresenceStatus::Unknown,
     };
     status_of(gone).await;

@@ -18,11 +18,13 @@ mod documents;
 mod fanout;
 mod feed;
 mod invariants;
+mod outage;
 mod replay;
 mod rest;
 mod serve;
 mod server;
 mod socket;
+mod traces;
 
 mod generated;
 mod repository;

@@ -406,3 +406,8 @@ fn i13_snapshot_and_events_make_a_snapshot_on_sqlite() {
 fn i13_snapshot_and_events_make_a_snapshot_on_postgres() {
     check(Database::Postgres, 6);
 }
+
+#[test]
+fn i13_snapshot_and_events_make_a_snapshot_on_replicas() {
+    check(Database::PostgresAndRedis, 4);
+}

@@ -41,6 +41,10 @@ const FENCED: &[(&str, &[&str])] = &[
     ("prometheus_client", &["metrics"]),
     ("argon2", &["auth"]),
     ("jsonwebtoken", &["auth"]),
+    ("opentelemetry", &["telemetry"]),
+    ("opentelemetry_otlp", &["telemetry"]),
+    ("opentelemetry_sdk", &["telemetry"]),
+    ("tracing_opentelemetry", &["telemetry"]),
 ];
 
 /// Operations that write what others must be told of: chat calls them and

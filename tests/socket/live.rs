@@ -106,7 +106,7 @@ async fn presence_is_told_to_who_watches(database: Database) {
     // Told at once, whatever it is; without Redis nobody knows about replicas
     // elsewhere.
     let away = match database {
-        Database::Sqlite => PresenceStatus::Offline,
+        Database::Sqlite | Database::PostgresAndRedis => PresenceStatus::Offline,
         Database::Postgres => PresenceStatus::Unknown,
     };
     let first = watcher.until(presence).await;

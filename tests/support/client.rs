@@ -202,14 +202,23 @@ pub enum Ended {
 impl Device {
     /// Up to `live`.
     pub async fn connect(person: &Person, cursors: Cursors) -> Self {
-        let socket = open(person).await.expect("the socket opens");
-        let mut device = Self::over(socket).await;
-        device.hello(cursors).await;
-        device
+        Self::try_connect(person, cursors).await.expect("the socket opens")
+    }
+
+    /// Up to `live`, from a replica that may be ending.
+    pub async fn try_connect(person: &Person, cursors: Cursors) -> Result<Self, Ended> {
+        let socket = open(person).await.map_err(|_| Ended::Lost)?;
+        let mut device = Self::try_over(socket).await?;
+        device.try_hello(cursors).await?;
+        Ok(device)
     }
 
     /// Up to `ready`.
     pub async fn over(socket: Socket) -> Self {
+        Self::try_over(socket).await.expect("ready")
+    }
+
+    async fn try_over(socket: Socket) -> Result<Self, Ended> {
         let empty = Ready {
             user: serde_json::from_value(json!({
                 "id": UserId::new(), "username": "", "display_name": "",
@@ -223,22 +232,24 @@ impl Device {
         };
         let mut device =
             Self { socket, ready: empty, snapshot: vec![], missed: vec![], next_id: 1 };
-        match device.next().await {
+        match device.next_in_time().await? {
             ServerFrame::Ready { payload } => device.ready = payload,
             other => panic!("expected ready, got {other:?}"),
         }
-        device
+        Ok(device)
     }
 
     pub async fn hello(&mut self, cursors: Cursors) {
-        self.write(
-            &json!({ "type": "hello", "payload": { "cursors": cursors, "client": "test" } }),
-        )
-        .await;
+        self.try_hello(cursors).await.expect("live");
+    }
+
+    async fn try_hello(&mut self, cursors: Cursors) -> Result<(), Ended> {
+        let hello = json!({ "type": "hello", "payload": { "cursors": cursors, "client": "test" } });
+        self.socket.send(Raw::text(hello.to_string())).await.map_err(|_| Ended::Lost)?;
         loop {
-            match self.next().await {
+            match self.next_in_time().await? {
                 ServerFrame::Conversations { payload } => self.snapshot.extend(payload.items),
-                ServerFrame::Live { .. } => return,
+                ServerFrame::Live { .. } => return Ok(()),
                 other => self.missed.push(other),
             }
         }
@@ -250,8 +261,11 @@ impl Device {
 
     /// The next frame that is not a heartbeat.
     pub async fn next(&mut self) -> ServerFrame {
-        let frame = tokio::time::timeout(SOON, self.next_or_end()).await;
-        frame.expect("a frame in time").unwrap_or_else(|ended| panic!("the socket: {ended:?}"))
+        self.next_in_time().await.unwrap_or_else(|ended| panic!("the socket: {ended:?}"))
+    }
+
+    async fn next_in_time(&mut self) -> Result<ServerFrame, Ended> {
+        tokio::time::timeout(SOON, self.next_or_end()).await.expect("a frame in time")
     }
 
     /// The next frame, or how the socket ended.

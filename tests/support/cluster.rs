@@ -1,5 +1,7 @@
 //! Several real replicas in this process, over one real database.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use parley::{
     app::App,
     clock::Clock,
@@ -14,18 +16,24 @@ use sqlx::Connection;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle, time::timeout};
 
-use super::{client::Person, eventually, limits::SOON, postgres};
+use super::{client::Person, eventually, limits::SOON, postgres, redis};
 
-/// The two databases everything is tested on.
+/// What replicas stand on: one of the two databases everything is tested on,
+/// or all there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Database {
     Sqlite,
     Postgres,
+    /// Postgres and a Redis of its own, and two replicas at the least, where
+    /// people register in turn.
+    PostgresAndRedis,
 }
 
 pub struct Cluster {
     pub replicas: Vec<Replica>,
     pub config: Config,
+    redis: Option<redis::Server>,
+    registered: AtomicUsize,
     _folder: TempDir,
 }
 
@@ -70,16 +78,27 @@ impl Cluster {
         let mut config = Config::embedded(folder.path()).expect("a configuration");
         config.rate_limits = false;
         config.drain_window = std::time::Duration::ZERO;
-        if database == Database::Postgres {
+        let (mut redis, mut replicas) = (None, replicas);
+        if database == Database::PostgresAndRedis {
+            let server = redis::Server::start().await;
+            config.redis_url = SecretUrl::new(server.url());
+            redis = Some(server);
+            replicas = replicas.max(2);
+        }
+        if database != Database::Sqlite {
             config.database_url = SecretUrl::new(postgres::fresh_database().await);
             config.database_max_connections = 8;
         }
         configure(&mut config);
         parley::auth::key_file::generate(&config.keys_file, Clock::default().now())
             .expect("a key file");
-        let mut cluster = Self { replicas: vec![], config, _folder: folder };
+        let registered = AtomicUsize::new(0);
+        let mut cluster = Self { replicas: vec![], config, redis, registered, _folder: folder };
         for _ in 0..replicas {
             cluster.add().await;
+        }
+        if cluster.redis.is_some() {
+            cluster.reaches_redis().await;
         }
         cluster
     }
@@ -121,8 +140,13 @@ impl Cluster {
         &self.replicas[0].store
     }
 
+    /// On the first replica, or on each in turn where they share a Redis.
     pub async fn register(&self, username: &str) -> Person {
-        Person::register(self.url(), username).await
+        let turn = match self.redis {
+            Some(_) => self.registered.fetch_add(1, Ordering::Relaxed) % self.replicas.len(),
+            None => 0,
+        };
+        Person::register(&self.replicas[turn].url, username).await
     }
 
     /// The seqs of a conversation's whole log, read without a reader.
@@ -208,6 +232,19 @@ impl Drop for Cluster {
             replica.shutdown.begin_kill();
         }
     }
+}
+
+/// Makes one test of each function for several replicas that share a Redis.
+#[macro_export]
+macro_rules! on_replicas {
+    ($($name:ident),* $(,)?) => {
+        mod on_replicas {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name($crate::support::cluster::Database::PostgresAndRedis).await;
+            })*
+        }
+    };
 }
 
 /// Makes one test of each function for each database.

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cluster;
 pub mod limits;
+pub mod otlp;
 mod ports;
 pub mod postgres;
 pub mod process;

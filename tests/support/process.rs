@@ -17,8 +17,9 @@ pub fn gateway(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PARLEY_") {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        if text.starts_with("PARLEY_") || text.starts_with("OTEL_") {
+            command.env_remove(&name);
         }
     }
     command
@@ -57,12 +58,22 @@ pub struct Serving {
 impl Serving {
     /// Starts it and waits until it listens.
     pub async fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::start_with(folder, arguments, &[]).await
+    }
+
+    /// Likewise, with variables in its environment.
+    pub async fn start_with(
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         // The log tells the public address only.
         let admin = format!("127.0.0.1:{}", ports::hold());
         let mut child = gateway(folder)
             .args(["serve", "--listen=127.0.0.1:0", "--log-format=json"])
             .arg(format!("--admin-listen={admin}"))
             .args(arguments)
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
@@ -114,6 +125,13 @@ impl Serving {
         };
         timeout(limits::PROCESS, all).await.expect("the process ends");
         rest
+    }
+
+    /// The names of its threads.
+    pub fn threads(&self) -> Vec<String> {
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let names = tasks.flatten().map(|task| std::fs::read_to_string(task.path().join("comm")));
+        names.flatten().map(|name| name.trim().to_owned()).collect()
     }
 
     /// Sends a signal by name, as `kill` does.

@@ -18,6 +18,8 @@ pub use sync::{Start, start_of};
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use tracing::Instrument;
+
 use crate::{
     cache::Cache,
     clock::Clock,
@@ -102,7 +104,7 @@ async fn detached<T: Send + 'static>(
     shutdown: &Shutdown,
     work: impl Future<Output = Result<T, Problem>> + Send + 'static,
 ) -> Result<T, Problem> {
-    shutdown.spawn(work).await.unwrap_or_else(|error| {
+    shutdown.spawn(work.in_current_span()).await.unwrap_or_else(|error| {
         // It may have ended after its commit, while telling of it.
         tracing::error!(%error, "an operation ended abnormally");
         let detail = "The operation broke off. Repeat the same request to learn what happened.";

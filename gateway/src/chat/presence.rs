@@ -71,9 +71,14 @@ impl Chat {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
-                () = changed(&mut outages) => {
-                    // Unknown is told at once, and so is its end.
+                known = changed(&mut outages) => {
+                    // Unknown is told at once. Of what comes after it everybody
+                    // here must speak first.
                     self.inner.hub.refresh_presence();
+                    if known {
+                        self.inner.hub.renew_leases();
+                        settled_at = Some(Instant::now() + SETTLING);
+                    }
                     continue;
                 }
             }
@@ -119,13 +124,13 @@ impl Chat {
     }
 }
 
-/// Waits for a change; for ever where there is nothing to change.
-async fn changed(watched: &mut Option<watch::Receiver<bool>>) {
-    let gone = match watched {
-        Some(receiver) => receiver.changed().await.is_err(),
-        None => true,
-    };
-    if gone {
-        std::future::pending::<()>().await;
+/// Waits for a change, and tells what it is now; for ever where there is
+/// nothing to change.
+async fn changed(watched: &mut Option<watch::Receiver<bool>>) -> bool {
+    if let Some(receiver) = watched
+        && receiver.changed().await.is_ok()
+    {
+        return *receiver.borrow_and_update();
     }
+    std::future::pending().await
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use aws_lc_rs::digest;
 
 use super::Chat;
-use crate::{model::*, problem::Problem, store::NewMessage};
+use crate::{model::*, problem::Problem, store::NewMessage, telemetry::traces};
 
 impl Chat {
     /// The ack, and the message itself when this call wrote it.
@@ -17,8 +17,10 @@ impl Chat {
         who: Principal,
         send: MessageSend,
     ) -> impl Future<Output = Result<(SendAck, Option<Message>), Problem>> + Send + use<> {
-        let queued = self.new_message(who, send).and_then(|new| self.inner.writer.queue(new));
-        async move { queued?.outcome().await }
+        let span = traces::message_send(send.conversation_id);
+        let queued =
+            self.new_message(who, send).and_then(|new| self.inner.writer.queue(new, span.clone()));
+        traces::within(span, async move { queued?.outcome().await })
     }
 
     fn new_message(&self, who: Principal, send: MessageSend) -> Result<NewMessage, Problem> {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
 
 use crate::{
     hub::Hub,
@@ -17,6 +18,7 @@ use crate::{
     problem::{Code, Problem},
     shutdown::Shutdown,
     store::{Appended, NewMessage, Store},
+    telemetry::traces,
 };
 
 /// Messages in one transaction.
@@ -37,6 +39,8 @@ pub(super) struct Writer {
 struct Job {
     message: NewMessage,
     outcome: oneshot::Sender<Outcome>,
+    /// Its `message.send`.
+    span: Span,
 }
 
 /// A message with its place in the queue.
@@ -63,11 +67,11 @@ impl Writer {
         Self { queues: (0..writers).map(start).collect() }
     }
 
-    pub(super) fn queue(&self, message: NewMessage) -> Result<Queued, Problem> {
+    pub(super) fn queue(&self, message: NewMessage, span: Span) -> Result<Queued, Problem> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(message.conversation_id);
         let index = usize::try_from(hash).unwrap_or_default() % self.queues.len();
         let (outcome, receiver) = oneshot::channel();
-        self.queues[index].try_send(Job { message, outcome }).map_err(|_| {
+        self.queues[index].try_send(Job { message, outcome, span }).map_err(|_| {
             let detail = "Too many messages are waiting to be written; send it again shortly.";
             Problem::new(Code::Overloaded, detail).after(Duration::from_millis(500))
         })?;
@@ -90,14 +94,15 @@ async fn write(
             taken = jobs.recv_many(&mut batch, BATCH) => if taken == 0 { return },
             () = shutdown.killed() => return,
         }
-        let (messages, outcomes): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|job| (job.message, job.outcome)).unzip();
+        let append = traces::store_append(batch.iter().map(|job| &job.span));
+        let (messages, senders): (Vec<_>, Vec<_>) =
+            batch.drain(..).map(|job| (job.message, (job.outcome, job.span))).unzip();
         let begun = Instant::now();
-        let appended = match store.append(&messages).await {
+        let commit = async { store.append(&messages).await.map_err(Problem::from) };
+        let appended = match traces::within(append, commit).await {
             Ok(appended) => appended,
-            Err(error) => {
-                let problem = Problem::from(error);
-                for outcome in outcomes {
+            Err(problem) => {
+                for (outcome, _) in senders {
                     metrics.message_rejected(problem.code.code());
                     // A sender that went away asks again with the same id.
                     let _ = outcome.send(Err(problem.clone()));
@@ -109,13 +114,14 @@ async fn write(
 
         let mut told = Vec::with_capacity(messages.len());
         let mut answers = Vec::with_capacity(messages.len());
-        for ((message, appended), outcome) in messages.into_iter().zip(appended).zip(outcomes) {
+        let results = messages.into_iter().zip(appended).zip(senders);
+        for ((message, appended), (outcome, span)) in results {
             let answer = appended.map_err(Problem::from).map(|appended| {
                 let (ack, entry) = settle(message, appended);
                 let message = entry.as_ref().map(|entry| entry.message.clone());
                 if let Some(entry) = entry {
                     let topic = Topic::Conversation(ack.conversation_id);
-                    told.push((ack.created_at, topic, Event::Entry(Entry::encode(entry))));
+                    told.push((ack.created_at, topic, Event::Entry(Entry::encode(entry)), span));
                 }
                 (ack, message)
             });
@@ -131,9 +137,9 @@ async fn write(
             metrics.batch_committed(told.len(), took);
         }
         let accepted_at = told.first().map(|(at, ..)| *at);
-        let told = told.into_iter().map(|(_, topic, event)| (topic, event)).collect();
         if let Some(accepted_at) = accepted_at {
-            hub.announce(accepted_at, told);
+            let events = told.into_iter().map(|(_, topic, event, span)| (topic, event, span));
+            hub.announce_traced(accepted_at, events);
         }
         for (outcome, answer) in answers {
             let _ = outcome.send(answer);

@@ -110,7 +110,7 @@ impl Cli {
 
 fn serve(loaded: Loaded) -> Result<(), Failure> {
     let config = loaded.config;
-    telemetry::init(&config.log_level, config.log_format, Output::Stdout);
+    let traces = telemetry::init_replica(&config);
     startup::raise_file_limit(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -124,6 +124,7 @@ fn serve(loaded: Loaded) -> Result<(), Failure> {
     });
     // A blocking call that hangs must not keep the process.
     runtime.shutdown_background();
+    traces.flush();
     ended
 }
 

@@ -7,10 +7,12 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
+use tracing::{Instrument, Span};
 
 use crate::{
     metrics::Metrics,
     problem::{Code, Problem},
+    telemetry::traces,
 };
 
 /// What every refusal and failure answers.
@@ -86,9 +88,22 @@ const STANDARD: [Method; 7] = [
     Method::OPTIONS,
 ];
 
-/// Counts every request, and logs what went wrong, once, with the route's
-/// pattern: the path itself may hold what somebody typed.
+/// Counts and traces every request, and logs what went wrong, once, with the
+/// route's pattern: the path itself may hold what somebody typed.
 pub(super) async fn log(State(metrics): State<Metrics>, request: Request, next: Next) -> Response {
+    let span = span(&request);
+    let response = logged(metrics, request, next).instrument(span.clone()).await;
+    traces::answered(&span, response.status().as_u16());
+    response
+}
+
+fn span(request: &Request) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
+    traces::request(request.method().as_str(), route, header)
+}
+
+async fn logged(metrics: Metrics, request: Request, next: Next) -> Response {
     let begun = std::time::Instant::now();
     let method = request.method().clone();
     let route = request.extensions().get::<MatchedPath>().cloned();
@@ -118,7 +133,6 @@ pub(super) async fn log(State(metrics): State<Metrics>, request: Request, next: 
 /// its caller goes away*, so that no transaction is left half way; and a panic
 /// in it is a 500, not a closed connection.
 pub(super) async fn to_the_end(request: Request, next: Next) -> Response {
-    use tracing::Instrument;
     match tokio::spawn(next.run(request).in_current_span()).await {
         Ok(response) => response,
         Err(_) => {

@@ -22,6 +22,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Notify, mpsc};
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use crate::{
     bus::{Arrival, Bus},
@@ -30,6 +31,7 @@ use crate::{
     model::*,
     shutdown::Shutdown,
     store::Store,
+    telemetry::traces,
 };
 use registry::{Channel, Registry};
 use ring::Offer;
@@ -82,10 +84,25 @@ impl Hub {
 
     /// Tells local connections first, then the other replicas. Never waits.
     pub fn announce(&self, accepted_at: Timestamp, events: Vec<(Topic, Event)>) {
+        let untraced = |(topic, event)| (topic, event, Span::none());
+        self.announce_traced(accepted_at, events.into_iter().map(untraced));
+    }
+
+    /// [`announce`](Self::announce), each event in the trace of its
+    /// `message.send`.
+    pub fn announce_traced(
+        &self,
+        accepted_at: Timestamp,
+        events: impl IntoIterator<Item = (Topic, Event, Span)>,
+    ) {
         let origin = self.inner.origin;
+        let mut publishing = traces::Publishing::default();
         let envelopes: Vec<_> = events
             .into_iter()
-            .map(|(topic, event)| Envelope { topic, origin, accepted_at, trace: None, event })
+            .map(|(topic, event, send)| {
+                let trace = publishing.begin(topic, &send);
+                Envelope { topic, origin, accepted_at, trace, event }
+            })
             .collect();
         for envelope in &envelopes {
             self.deliver(envelope);
@@ -111,7 +128,9 @@ impl Hub {
                 Some(Arrival::Envelope(envelope)) => {
                     let lag = self.inner.clock.now().since(envelope.accepted_at);
                     self.inner.metrics.bus_lag(lag);
-                    self.deliver(&envelope);
+                    let process = traces::process(&envelope);
+                    let recipients = process.in_scope(|| self.deliver(&envelope));
+                    traces::processed(&process, recipients);
                 }
                 Some(Arrival::Hint) => self.inner.look_now.notify_one(),
                 Some(Arrival::Gap) => self.close_gap().await,
@@ -120,17 +139,20 @@ impl Hub {
         }
     }
 
-    fn deliver(&self, envelope: &Envelope) {
+    /// To how many connections here it went, if it is an entry of a log.
+    fn deliver(&self, envelope: &Envelope) -> usize {
+        let mut recipients = 0;
         match envelope.topic {
             Topic::User(user) => self.inner.registry.tell_user(user, envelope),
             Topic::Conversation(id) => {
-                let Some(channel) = self.inner.registry.channel(id) else { return };
+                let Some(channel) = self.inner.registry.channel(id) else { return 0 };
                 match &envelope.event {
                     Event::Signal(signal) => channel.tell_others(signal, envelope),
                     Event::Entry(_) => {
                         let (offer, fill) = channel.offer(envelope);
                         if offer == Offer::Extends {
-                            self.inner.metrics.fanned_out(channel.listening());
+                            recipients = channel.listening();
+                            self.inner.metrics.fanned_out(recipients);
                         }
                         if fill {
                             self.fill(channel);
@@ -139,6 +161,7 @@ impl Hub {
                 }
             }
         }
+        recipients
     }
 
     /// Reads what is missing above the head, for the one who was told to: one
