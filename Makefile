@@ -13,7 +13,7 @@ DATE := $(shell git log -1 --format=%cI 2>/dev/null)
 .PHONY: run
 run: web/dist/index.html ## Build everything and serve on the embedded database
 	cargo build --bin gateway
-	@printf '\n  Open http://127.0.0.1:8080 and make an account (Ctrl-C ends it)\n\n'
+	@printf '\n  Open http://%s and make an account (Ctrl-C ends it)\n\n' "$${PARLEY_LISTEN:-127.0.0.1:8080}"
 	@exec $(TARGET)/debug/gateway serve
 
 .PHONY: demo

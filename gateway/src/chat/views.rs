@@ -105,7 +105,7 @@ impl Chat {
     /// Now and then a cached count is compared with its definition; the answer
     /// does not wait for it.
     fn check_sample(&self, queries: &[(UnreadQuery, EventId)], cached: &[Option<i64>]) {
-        let sampled = || CHECKED.fetch_add(1, Ordering::Relaxed) % CHECK_EVERY == 0;
+        let sampled = || CHECKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECK_EVERY);
         let hits = queries.iter().zip(cached).filter_map(|((q, _), c)| c.map(|count| (*q, count)));
         let sample: Vec<_> = hits.filter(|_| sampled()).collect();
         if sample.is_empty() {
