@@ -15,6 +15,7 @@ mod cli;
 mod config;
 mod crash;
 mod documents;
+mod drain;
 mod fanout;
 mod feed;
 mod invariants;

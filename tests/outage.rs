@@ -5,7 +5,10 @@
 mod processes;
 
 use std::{
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -18,7 +21,7 @@ use crate::support::{
     limits::SOON,
     postgres,
     proxy::Proxy,
-    redis::Server,
+    redis::{RedisCluster, Server},
 };
 
 /// Targets of the contract, for a system without Redis or just after it.
@@ -236,4 +239,46 @@ async fn a_restart_of_postgres_loses_and_doubles_nothing() {
         assert_eq!((come.seq, come.id), (ack.seq, ack.message_id));
     }
     assert!(restart.await.is_ok());
+}
+
+/// A Redis Cluster of three masters: one slot moves, one master dies, under a
+/// steady flow of messages.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cluster_that_changes_loses_nothing() {
+    let redis = RedisCluster::start().await;
+    let pair = Pair::of(Cluster::on_redis(2, &redis.url(), |_| {}).await).await;
+    let (mut here, mut there) = (pair.ada.connect().await, pair.bo.connect().await);
+    let start = there.snapshot[0].last_seq;
+    let done = AtomicBool::new(false);
+    let sending = async {
+        let mut last = start;
+        while !done.load(Relaxed) {
+            last = within("acknowledged", ACKNOWLEDGED, here.send(pair.id, "on and on")).await.seq;
+        }
+        last
+    };
+    let changing = async {
+        redis.move_slot_of(&format!("conv:{{{}}}", pair.id)).await;
+        redis.kill_master_with_replica();
+        redis.await_failover().await;
+        within("healed", HEALED, pair.cluster.reaches_redis()).await;
+        done.store(true, Relaxed);
+    };
+    let reading = async {
+        let mut seqs = vec![start];
+        loop {
+            seqs.push(there.message(pair.id).await.seq);
+            if done.load(Relaxed) {
+                return (seqs, there);
+            }
+        }
+    };
+    let (last, (), (seqs, mut there)) = tokio::join!(sending, changing, reading);
+    assert!(seqs.is_sorted_by(|a, b| a + 1 == *b), "a hole, a repetition, or out of order");
+    let rest = async {
+        for seq in seqs.last().unwrap() + 1..=last {
+            assert_eq!(there.message(pair.id).await.seq, seq);
+        }
+    };
+    within("complete", DELIVERED, rest).await;
 }

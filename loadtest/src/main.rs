@@ -5,8 +5,10 @@
 //! gateway seed --users 5000 --conversations 5000 --tokens tokens.json
 //! loadtest idle --tokens tokens.json --connections 5000 --pid <gateway>
 //! loadtest send --tokens tokens.json --senders 256 --seconds 10
+//! loadtest across --tokens tokens.json --url ws://one:8080 --url ws://two:8080
 //! ```
 
+mod across;
 mod device;
 mod idle;
 mod send;
@@ -31,6 +33,8 @@ enum Command {
     Idle(idle::Idle),
     /// Send as fast as acknowledgements come back
     Send(send::Send),
+    /// Send on one gateway, listen on another, and tell how long it takes
+    Across(across::Across),
 }
 
 #[derive(Args, Clone)]
@@ -67,5 +71,6 @@ async fn main() -> Outcome {
     match Cli::parse().command {
         Command::Idle(idle) => idle.run().await,
         Command::Send(send) => send.run().await,
+        Command::Across(across) => across.run().await,
     }
 }

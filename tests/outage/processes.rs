@@ -1,7 +1,7 @@
 //! Three real replicas as processes under a steady load, and one fault after
 //! another: nothing acknowledged is lost, doubled or out of order.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
 
 use futures_util::{SinkExt, future::join_all};
 use parking_lot::Mutex;

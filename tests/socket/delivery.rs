@@ -5,7 +5,7 @@ use parley::model::*;
 use serde_json::json;
 
 use crate::support::{
-    client::{Device, Person},
+    client::{Device, Ended, Person},
     cluster::{Cluster, Database},
     eventually, limits,
 };
@@ -14,6 +14,7 @@ crate::on_both_databases![
     concurrent_sends_share_commits,
     who_leaves_right_after_sending_loses_nothing,
     a_reader_that_stops_slows_nobody_and_misses_nothing,
+    a_slow_reader_does_not_outlive_its_session,
     frames_and_connections_are_counted,
 ];
 
@@ -144,4 +145,35 @@ async fn frames_and_connections_are_counted(database: Database) {
     for line in ["parley_connections_closed_total{cause=\"client\"} 1", "parley_forks_total 0"] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
+}
+
+/// More is on its way than buffers hold, so that the gateway is in the middle
+/// of it when the session ends.
+async fn a_slow_reader_does_not_outlive_its_session(database: Database) {
+    const MISSED: usize = 900;
+    let cluster = Cluster::start(database, 1).await;
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let id = ada.direct(&bo).await.id;
+    let text = "\u{1f6f0}".repeat(parley::model::limits::BODY_CHARS);
+    for _ in 0..MISSED / 50 {
+        join_all((0..50).map(|_| ada.say(id, &text))).await;
+    }
+    let first = cluster.log(id).await.swap_remove(0);
+    let cursor = Cursor { seq: first.seq, event_id: Some(first.event_id) };
+    let mut device = Device::over(crate::support::client::open(&bo).await.unwrap()).await;
+    device
+        .write(&json!({ "type": "hello", "payload": { "cursors": { id.to_string(): cursor } } }))
+        .await;
+    device.message(id).await;
+    bo.post("/auth/logout", json!({})).await;
+    let mut told = 1;
+    let ended = loop {
+        match device.next_or_end().await {
+            Ok(ServerFrame::MessageNew { .. }) => told += 1,
+            Ok(_) => {}
+            Err(ended) => break ended,
+        }
+    };
+    assert_eq!(ended, Ended::Closed(4403));
+    assert!(told < MISSED, "it was told everything first");
 }

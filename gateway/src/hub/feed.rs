@@ -99,10 +99,10 @@ impl Hub {
     }
 
     async fn compare_all(&self) -> crate::store::Result<()> {
-        let registry = &self.inner.registry;
-        let conversations = registry.held_conversations().into_iter().map(Topic::Conversation);
-        let users = registry.held_users().into_iter().map(Topic::User);
-        self.compare(conversations.chain(users).collect()).await
+        let held = self.inner.registry.held_conversations().into_iter();
+        self.compare(held.map(Topic::Conversation).collect()).await?;
+        self.look_at_accounts();
+        Ok(())
     }
 
     async fn compare(&self, topics: Vec<Topic>) -> crate::store::Result<()> {

@@ -92,10 +92,6 @@ impl Registry {
     pub(super) fn held_conversations(&self) -> Vec<ConversationId> {
         self.conversations.keys()
     }
-
-    pub(super) fn held_users(&self) -> Vec<UserId> {
-        self.users.keys()
-    }
 }
 
 impl ChannelState {
@@ -405,5 +401,29 @@ impl<K: std::hash::Hash + Eq + Copy, V> Sharded<K, V> {
 
     fn keys(&self) -> Vec<K> {
         self.0.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Nothing of the entry between a snapshot and the head was pushed to
+    /// anyone where that head was the first that was known.
+    #[test]
+    fn a_snapshot_below_the_head_makes_its_connection_look_again() {
+        let channel = Channel::new(ConversationId::new());
+        let me = Principal { user: UserId::new(), device: DeviceId::new() };
+        let [late, current] = [Mailbox::new(me, 1), Mailbox::new(me, 1)];
+        for mailbox in [&late, &current] {
+            channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
+        }
+        let newest = EventId::new();
+        assert!(!channel.confirm(12, newest, current.id));
+        assert!(!channel.confirm(11, EventId::new(), late.id));
+        assert!(late.take().behind.contains(&channel.id));
+        assert!(current.take().behind.is_empty());
+        assert!(!channel.confirm(12, newest, late.id));
+        assert!(late.take().behind.is_empty());
     }
 }

@@ -56,16 +56,21 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Hub {
     /// Every connection tells its client again how those it watches are.
     pub fn refresh_presence(&self) {
-        self.note_all(|mailbox| mailbox.presence_stale());
+        self.note_all(Mailbox::presence_stale);
+    }
+
+    /// Every connection compares what it holds of its account with the store.
+    pub(super) fn look_at_accounts(&self) {
+        self.note_all(Mailbox::changed);
     }
 
     /// Every connection takes its presence lease anew.
     pub fn renew_leases(&self) {
-        self.note_all(|mailbox| mailbox.lease_lost());
+        self.note_all(Mailbox::lease_lost);
     }
 
     /// Paced: each of them will ask for something.
-    fn note_all(&self, note: impl Fn(&Mailbox) + Send + 'static) {
+    fn note_all(&self, note: fn(&Mailbox)) {
         let all = self.inner.registry.wheel.all();
         self.inner.shutdown.spawn(async move {
             for some in all.chunks(NOTED_AT_ONCE) {

@@ -27,6 +27,8 @@ const UNRESPONSIVE: Duration = Duration::from_secs(3);
 /// Messages received and not looked at yet, before some are dropped and a gap
 /// is reported. The library's default of 32 loses any burst.
 const MESSAGES: usize = 16_384;
+/// The same of a client that listens to nothing: connections come and go.
+const EVENTS: usize = 64;
 
 /// The URL of Redis is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -52,6 +54,16 @@ pub struct Link {
 impl Link {
     /// Connects to nothing yet: [`follow`](Self::follow) does.
     pub fn new(name: &'static str, url: &str) -> Result<Self, BadUrl> {
+        Self::open(name, url, EVENTS)
+    }
+
+    /// One that listens on channels.
+    pub fn listening(name: &'static str, url: &str) -> Result<Self, BadUrl> {
+        Self::open(name, url, MESSAGES)
+    }
+
+    /// Every kind of event of the client has room for `events`, from the start.
+    fn open(name: &'static str, url: &str, events: usize) -> Result<Self, BadUrl> {
         let bad = |why: Error| BadUrl(why.details().to_owned());
         let mut config = Config::from_url(url).map_err(bad)?;
         // Answers and pushed messages are told apart by the protocol itself, so
@@ -72,7 +84,7 @@ impl Link {
             })
             .with_performance_config(|performance| {
                 performance.default_command_timeout = ANSWER_LIMIT;
-                performance.broadcast_channel_capacity = MESSAGES;
+                performance.broadcast_channel_capacity = events;
             })
             .set_policy(ReconnectPolicy::new_constant(0, RECONNECT_MS))
             .build()

@@ -83,7 +83,7 @@ impl RedisBus {
         let own = Topic::User(UserId::new());
         let inner = Inner {
             publisher: Link::new("publisher", url)?,
-            subscriber: Link::new("subscriber", url)?,
+            subscriber: Link::listening("subscriber", url)?,
             keys,
             metrics,
             origin,
