@@ -6,6 +6,7 @@
 //! not at all.* What is missing is read from the store, once, whoever asks.
 
 mod cause;
+mod channel;
 mod feed;
 mod mailbox;
 mod pull;
@@ -33,13 +34,16 @@ use crate::{
     store::Store,
     telemetry::traces,
 };
-use registry::{Channel, Registry};
+use channel::Channel;
+use registry::Registry;
 use ring::Offer;
 
 /// Entries read at once when something is missing.
 const FILL_ENTRIES: i64 = 500;
 /// Of entries read from the store: most likely another replica's.
 const UNKNOWN_ORIGIN: u64 = 0;
+/// How long what is missing may still come by itself.
+const FILL_PATIENCE: Duration = Duration::from_millis(10);
 /// Pause after the store could not be read.
 const FILL_RETRY: Duration = Duration::from_millis(500);
 
@@ -170,7 +174,15 @@ impl Hub {
     fn fill(&self, channel: Arc<Channel>) {
         let hub = self.clone();
         self.inner.shutdown.spawn(async move {
+            // Two replicas that write at the same time are heard in any order:
+            // most of what is missing is on its way.
+            if hub.inner.bus.is_up() {
+                tokio::time::sleep(FILL_PATIENCE).await;
+            }
             loop {
+                if !channel.lacks() && !channel.end_filling(false) {
+                    return;
+                }
                 match hub.fill_once(&channel).await {
                     Fill::Failed if channel.listening() == 0 => return channel.stop_filling(),
                     Fill::Failed => tokio::time::sleep(FILL_RETRY).await,

@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Cause, Hub,
+    channel::Channel,
     mailbox::{ConnectionId, Ending, Mailbox},
-    ring::{Offer, Ring},
     wheel::Wheel,
 };
 use crate::model::*;
@@ -26,22 +26,7 @@ pub(super) struct Registry {
     pub(super) wheel: Wheel,
 }
 
-type Listeners = HashMap<ConnectionId, Arc<Mailbox>>;
-
-/// A conversation with local connections.
-pub(super) struct Channel {
-    pub(super) id: ConversationId,
-    state: Mutex<ChannelState>,
-}
-
-#[derive(Default)]
-struct ChannelState {
-    ring: Ring,
-    listeners: Listeners,
-    filling: bool,
-    /// Asked to fill while filling.
-    again: bool,
-}
+pub(super) type Listeners = HashMap<ConnectionId, Arc<Mailbox>>;
 
 #[derive(Default)]
 struct UserTopic {
@@ -91,126 +76,6 @@ impl Registry {
 
     pub(super) fn held_conversations(&self) -> Vec<ConversationId> {
         self.conversations.keys()
-    }
-}
-
-impl ChannelState {
-    fn take_in(&mut self, entry: &Arc<Entry>, envelope: &Envelope) -> Offer {
-        let offer = self.ring.offer(entry);
-        match offer {
-            Offer::Extends => self.listeners.values().for_each(|mailbox| mailbox.push(envelope)),
-            // Makes the next fill read from the head and so verify it.
-            Offer::Contradicts => self.ring.hint(Seq::MAX),
-            Offer::Known | Offer::Ahead => {}
-        }
-        offer
-    }
-
-    /// Whether entries are missing and nobody fills yet; who fills already will
-    /// look once more.
-    fn begin_filling(&mut self) -> bool {
-        if !self.ring.lacks() {
-            return false;
-        }
-        self.again |= self.filling;
-        !std::mem::replace(&mut self.filling, true)
-    }
-}
-
-impl Channel {
-    pub(super) fn head(&self) -> Option<(Seq, EventId)> {
-        self.state.lock().ring.head()
-    }
-
-    /// Takes an entry in; if it extends the head, tells everyone here. Beside
-    /// it whether the caller must [fill](Hub::fill).
-    pub(super) fn offer(&self, envelope: &Envelope) -> (Offer, bool) {
-        let Event::Entry(entry) = &envelope.event else { return (Offer::Known, false) };
-        let mut state = self.state.lock();
-        let offer = state.take_in(entry, envelope);
-        // In one step with the offer: a filler that ends in between would take
-        // the hint for answered.
-        let fill = offer != Offer::Known && state.begin_filling();
-        (offer, fill)
-    }
-
-    /// An entry that the filler itself has found.
-    pub(super) fn found(&self, envelope: &Envelope) {
-        let Event::Entry(entry) = &envelope.event else { return };
-        self.state.lock().take_in(entry, envelope);
-    }
-
-    /// A participant's signal, for the connections of the others.
-    pub(super) fn tell_others(&self, signal: &Signal, envelope: &Envelope) {
-        let (Signal::Read { user_id, .. } | Signal::Typing { user_id, .. }) = signal else {
-            return;
-        };
-        let state = self.state.lock();
-        let others = state.listeners.values().filter(|m| m.principal.user != *user_id);
-        others.for_each(|mailbox| mailbox.push(envelope));
-    }
-
-    pub(super) fn read(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
-        self.state.lock().ring.after(position)
-    }
-
-    /// A snapshot of one connection saw this head; true if the caller must
-    /// fill.
-    pub(super) fn confirm(&self, seq: Seq, event_id: EventId, connection: ConnectionId) -> bool {
-        let mut state = self.state.lock();
-        // The head got there before this connection's snapshot did, and was told
-        // to nobody where it was the first that was known.
-        if state.ring.head().is_some_and(|(head, _)| head > seq)
-            && let Some(mailbox) = state.listeners.get(&connection)
-        {
-            mailbox.behind(self.id);
-        }
-        state.ring.confirm(seq, event_id);
-        state.begin_filling()
-    }
-
-    /// What somebody who compares saw in the store; a head that is not the one
-    /// held here must be verified. True if the caller must fill.
-    pub(super) fn compare(&self, seq: Seq, event_id: EventId) -> bool {
-        let mut state = self.state.lock();
-        match state.ring.head() {
-            Some((held, id)) if held > seq || (held == seq && id != event_id) => {
-                state.ring.hint(Seq::MAX);
-            }
-            _ => state.ring.confirm(seq, event_id),
-        }
-        state.begin_filling()
-    }
-
-    /// The log is another one: every connection here looks for itself.
-    pub(super) fn restart(&self, seq: Seq, event_id: EventId) {
-        self.state.lock().ring.restart(seq, event_id);
-        self.all_behind();
-    }
-
-    pub(super) fn all_behind(&self) {
-        let state = self.state.lock();
-        state.listeners.values().for_each(|mailbox| mailbox.behind(self.id));
-    }
-
-    /// True when there is more to do.
-    pub(super) fn end_filling(&self, more: bool) -> bool {
-        let mut state = self.state.lock();
-        let again = std::mem::take(&mut state.again);
-        state.filling = more || again;
-        if !state.filling {
-            state.ring.caught_up();
-        }
-        state.filling
-    }
-
-    /// Local connections in it.
-    pub(super) fn listening(&self) -> usize {
-        self.state.lock().listeners.len()
-    }
-
-    pub(super) fn stop_filling(&self) {
-        self.state.lock().filling = false;
     }
 }
 
@@ -307,12 +172,6 @@ impl Hub {
     }
 }
 
-impl Channel {
-    fn new(id: ConversationId) -> Arc<Self> {
-        Arc::new(Self { id, state: Mutex::default() })
-    }
-}
-
 impl Joined {
     pub fn id(&self) -> ConversationId {
         self.channel.id
@@ -401,29 +260,5 @@ impl<K: std::hash::Hash + Eq + Copy, V> Sharded<K, V> {
 
     fn keys(&self) -> Vec<K> {
         self.0.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Nothing of the entry between a snapshot and the head was pushed to
-    /// anyone where that head was the first that was known.
-    #[test]
-    fn a_snapshot_below_the_head_makes_its_connection_look_again() {
-        let channel = Channel::new(ConversationId::new());
-        let me = Principal { user: UserId::new(), device: DeviceId::new() };
-        let [late, current] = [Mailbox::new(me, 1), Mailbox::new(me, 1)];
-        for mailbox in [&late, &current] {
-            channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
-        }
-        let newest = EventId::new();
-        assert!(!channel.confirm(12, newest, current.id));
-        assert!(!channel.confirm(11, EventId::new(), late.id));
-        assert!(late.take().behind.contains(&channel.id));
-        assert!(current.take().behind.is_empty());
-        assert!(!channel.confirm(12, newest, late.id));
-        assert!(late.take().behind.is_empty());
     }
 }
