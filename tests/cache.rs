@@ -101,6 +101,8 @@ async fn on_redis(url: &str) -> Rig {
     };
     rig.cache.start(&rig.shutdown);
     eventually("Redis is reached", SOON, async || redis.link().is_up().then_some(())).await;
+    // What was not written lately is not believed.
+    rig.cache.sweep(rig.clock.now()).await;
     rig
 }
 

@@ -13,22 +13,7 @@ use crate::support::{
     cluster::{Cluster, Database},
 };
 
-crate::on_both_databases![
-    i01_ack_means_committed,
-    i02_the_seqs_of_a_conversation_are_dense,
-    i03_who_sees_n_sees_everything_below,
-    i04_a_send_is_idempotent_for_ever,
-    i05_a_connection_sees_consecutive_seqs,
-    i07_nothing_after_removal_nothing_before_joining,
-    i08_read_marks_only_grow,
-    i09_unread_equals_its_definition,
-    i10_presence_converges,
-    i12_ack_before_send_orders,
-    i14_a_fork_is_noticed,
-];
-
-// The same, of people on different replicas.
-crate::on_replicas![
+crate::on_every_deployment![
     i01_ack_means_committed,
     i02_the_seqs_of_a_conversation_are_dense,
     i03_who_sees_n_sees_everything_below,

@@ -3,13 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::{net::TcpListener, sync::mpsc::Receiver};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
     auth::{Auth, AuthSettings, BusKeys, Keys, PasswordSettings},
-    bus::{Arrival, Bus, RedisBus},
+    bus::{Arrivals, Bus, RedisBus},
     cache::{
         Cache, RedisCache, RedisLimits,
         limits::{Limits, LocalLimits},
@@ -38,7 +38,7 @@ const LIMITED_KEYS: usize = 100_000;
 /// What replicas share beside the database, or what stands in for it.
 struct Shared {
     bus: Bus,
-    arrivals: Receiver<Arrival>,
+    arrivals: Arrivals,
     cache: Cache,
     limits: Limits,
 }
@@ -79,7 +79,7 @@ pub struct App {
     pub clock: Clock,
     pub metrics: Metrics,
     keys: Keys,
-    arrivals: Receiver<Arrival>,
+    arrivals: Arrivals,
     config: Config,
     shutdown: Shutdown,
 }
@@ -163,6 +163,7 @@ impl App {
         if !shutdown.work_ended(DRAIN_MARGIN).await {
             warn!(left = shutdown.working(), "not everybody left in time");
         }
+        hub.flush().await;
         stop.cancel();
     }
 }

@@ -65,6 +65,8 @@ async fn a_redis_that_was_never_there_is_found_when_it_comes() {
     redis.restart().await;
     ends.one.is_heard().await;
     ends.two.is_heard().await;
+    // It was told that it would not hear for a while: now it does.
+    ends.two.gap().await;
     ends.one.publish([(topic, entry(id, 1))]);
     assert_eq!(seq_of(&ends.two.next().await), 1);
 }

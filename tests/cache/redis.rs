@@ -121,6 +121,7 @@ async fn a_flush_is_noticed_and_nobody_is_known_without_redis() {
     assert_eq!(rig.cache.unread(user, &asked).await, [None]);
     redis.thaw();
     eventually("it is known again", SOON, async || {
+        rig.cache.sweep(rig.clock.now()).await;
         (rig.status(user).await == Online).then_some(())
     })
     .await;
@@ -141,4 +142,40 @@ async fn the_contract_holds_on_a_cluster_too() {
         assert_eq!(rig.cache.spend_ticket(ticket, LONG).await, Some(true));
         assert_eq!(rig.cache.spend_ticket(ticket, LONG).await, Some(false));
     }
+}
+
+/// A Redis that is full answers what it is asked, and takes nothing new: what it
+/// says of people is as old as its last word about them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_takes_nothing_is_not_believed() {
+    let redis = Server::start().await;
+    let rig = on_redis(&redis.url()).await;
+    let user = UserId::new();
+    rig.lease(user, 1, SettablePresence::Online, LONG).await;
+    assert_eq!(rig.status(user).await, Online);
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    eventually("nobody is known", SOON, async || {
+        rig.cache.sweep(rig.clock.now()).await;
+        (rig.status(user).await == PresenceStatus::Unknown).then_some(())
+    })
+    .await;
+    redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+    rig.cache.sweep(rig.clock.now()).await;
+    assert_eq!(rig.status(user).await, Online);
+}
+
+/// While leases are being taken anew, who has none is not offline.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_may_still_come_back_is_unknown() {
+    let redis = Server::start().await;
+    let rig = on_redis(&redis.url()).await;
+    let [here, gone] = [UserId::new(), UserId::new()];
+    rig.cache.settle(GRACE);
+    rig.lease(here, 1, SettablePresence::Online, LONG).await;
+    let statuses = rig.cache.statuses(&[here, gone]).await;
+    assert_eq!(statuses, [Online, PresenceStatus::Unknown]);
+    eventually("all had time to speak", SOON, async || {
+        (rig.status(gone).await == Offline).then_some(())
+    })
+    .await;
 }

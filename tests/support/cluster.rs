@@ -247,6 +247,15 @@ macro_rules! on_replicas {
     };
 }
 
+/// Makes one test of each function for each database, and for several replicas.
+#[macro_export]
+macro_rules! on_every_deployment {
+    ($($name:ident),* $(,)?) => {
+        $crate::on_both_databases![$($name),*];
+        $crate::on_replicas![$($name),*];
+    };
+}
+
 /// Makes one test of each function for each database.
 #[macro_export]
 macro_rules! on_both_databases {

@@ -8,7 +8,7 @@ use opentelemetry_sdk::{
 };
 use parking_lot::Mutex;
 use parley::{
-    bus::{Arrival, Bus},
+    bus::{Arrivals, Bus},
     cache::Cache,
     chat::Chat,
     clock::Clock,
@@ -19,7 +19,6 @@ use parley::{
     store::Store,
     telemetry::traces,
 };
-use tokio::sync::mpsc;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::support::{
@@ -46,11 +45,7 @@ impl Ended {
     }
 }
 
-fn replica(
-    store: &Store,
-    (bus, arrivals): (Bus, mpsc::Receiver<Arrival>),
-    shutdown: &Shutdown,
-) -> Chat {
+fn replica(store: &Store, (bus, arrivals): (Bus, Arrivals), shutdown: &Shutdown) -> Chat {
     let (clock, metrics) = (Clock::default(), Metrics::new());
     let (store, shutdown) = (store.clone(), shutdown.clone());
     let origin = parley::hub::new_origin();

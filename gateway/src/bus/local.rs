@@ -7,9 +7,8 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::mpsc;
 
-use super::{Arrival, Inbox};
+use super::{Arrival, Arrivals, Inbox};
 use crate::model::{Envelope, Topic};
 
 /// One end; [`LocalBus::sibling`] makes another on the same channels.
@@ -31,15 +30,15 @@ struct End {
 }
 
 impl LocalBus {
-    pub fn new() -> (Self, mpsc::Receiver<Arrival>) {
+    pub fn new() -> (Self, Arrivals) {
         Self::attach(Arc::default())
     }
 
-    pub fn sibling(&self) -> (Self, mpsc::Receiver<Arrival>) {
+    pub fn sibling(&self) -> (Self, Arrivals) {
         Self::attach(self.channels.clone())
     }
 
-    fn attach(channels: Arc<Mutex<Channels>>) -> (Self, mpsc::Receiver<Arrival>) {
+    fn attach(channels: Arc<Mutex<Channels>>) -> (Self, Arrivals) {
         let (inbox, arrivals) = Inbox::new();
         let end = {
             let mut all = channels.lock();

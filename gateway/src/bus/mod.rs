@@ -7,11 +7,10 @@ mod redis;
 mod seal;
 mod wire;
 
+pub use inbox::Arrivals;
 pub use local::LocalBus;
 pub use redis::RedisBus;
 pub use seal::SealKeys;
-
-use tokio::sync::mpsc;
 
 use crate::{
     model::{Envelope, Topic},
@@ -41,7 +40,7 @@ pub enum Bus {
 
 impl Bus {
     /// An end, and what arrives at it.
-    pub fn local() -> (Self, mpsc::Receiver<Arrival>) {
+    pub fn local() -> (Self, Arrivals) {
         let (bus, inbox) = LocalBus::new();
         (Self::Local(bus), inbox)
     }
@@ -76,6 +75,24 @@ impl Bus {
             Self::Local(bus) => bus.publish(&envelopes),
             Self::Redis(bus) => bus.publish(envelopes),
         }
+    }
+
+    /// As [`publish`](Self::publish); true once the other replicas can be
+    /// expected to have heard it, false when they have not.
+    pub async fn publish_surely(&self, envelopes: Vec<Envelope>) -> bool {
+        match self {
+            Self::Local(bus) => {
+                bus.publish(&envelopes);
+                true
+            }
+            Self::Redis(bus) => bus.publish_surely(envelopes).await,
+        }
+    }
+
+    /// Waits, but not for long, until everything handed over so far is on its
+    /// way.
+    pub async fn flush(&self) {
+        self.publish_surely(vec![]).await;
     }
 
     /// Whether other replicas hear what is published here.

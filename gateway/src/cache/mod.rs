@@ -143,6 +143,14 @@ impl Cache {
         }
     }
 
+    /// Leases are being taken anew: for so long who has none is unknown, rather
+    /// than offline.
+    pub fn settle(&self, within: Duration) {
+        if let Kept::Redis(redis) = &self.kept {
+            redis.settle(within);
+        }
+    }
+
     /// Wakes when presence becomes unknown or known again; null where it always
     /// is known.
     pub fn outages(&self) -> Option<tokio::sync::watch::Receiver<bool>> {

@@ -44,11 +44,11 @@ impl Chat {
         }
     }
 
-    /// In the order asked; when last seen is told of who is not here.
+    /// In the order asked; when last seen is told of who is offline.
     pub async fn presences(&self, users: &[UserId]) -> Result<Vec<Presence>, Problem> {
         let statuses = self.inner.cache.statuses(users).await;
-        let here = |status| matches!(status, PresenceStatus::Online | PresenceStatus::Away);
-        let gone = users.iter().zip(&statuses).filter(|(_, status)| !here(**status));
+        let offline = |status: &PresenceStatus| *status == PresenceStatus::Offline;
+        let gone = users.iter().zip(&statuses).filter(|(_, status)| offline(status));
         let gone: Vec<_> = gone.map(|(user, _)| *user).collect();
         let seen: HashMap<_, _> = match gone.is_empty() {
             true => HashMap::new(),
@@ -72,12 +72,11 @@ impl Chat {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
                 known = changed(&mut outages) => {
-                    // Unknown is told at once. Of what comes after it everybody
-                    // here must speak first.
-                    self.inner.hub.refresh_presence();
                     if known {
-                        self.inner.hub.renew_leases();
-                        settled_at = Some(Instant::now() + SETTLING);
+                        settled_at = Some(self.settle());
+                    } else {
+                        // Unknown is told at once.
+                        self.inner.hub.refresh_presence();
                     }
                     continue;
                 }
@@ -87,11 +86,8 @@ impl Chat {
             self.inner.metrics.presence_swept(begun.elapsed());
             self.tell_presence(&swept.transitions).await;
             if swept.lost {
-                // Whoever is here says so again; whoever is not, nobody will
-                // ever tell of: so everybody asks, once all have said so.
                 tracing::warn!("presence was lost; taking all leases anew");
-                self.inner.hub.renew_leases();
-                settled_at = Some(Instant::now() + SETTLING);
+                settled_at = Some(self.settle());
             }
             if settled_at.is_some_and(|at| at <= Instant::now()) {
                 settled_at = None;
@@ -100,14 +96,31 @@ impl Chat {
         }
     }
 
+    /// Whoever is here says so again; whoever is not, nobody will ever tell of:
+    /// they are unknown until all have had time to speak, and then everybody
+    /// asks. When that is.
+    fn settle(&self) -> Instant {
+        self.inner.cache.settle(SETTLING);
+        self.inner.hub.renew_leases();
+        Instant::now() + SETTLING
+    }
+
     async fn tell_presence(&self, transitions: &[Transition]) {
+        if transitions.is_empty() {
+            return;
+        }
         let now = self.inner.clock.now();
-        for Transition { user, status } in transitions {
+        let signal = |Transition { user, status }: &Transition| {
             let last_seen_at = (*status == PresenceStatus::Offline).then_some(now);
             let presence = Presence { user_id: *user, status: *status, last_seen_at };
-            self.inner.hub.signal(Topic::User(*user), Signal::Presence { presence });
+            (Topic::User(*user), Signal::Presence { presence })
+        };
+        let signals = transitions.iter().map(signal).collect();
+        // Nobody asks again by himself: what was not heard is found again by a
+        // later sweep.
+        if self.inner.hub.signal_surely(signals).await {
+            self.inner.cache.told(transitions).await;
         }
-        self.inner.cache.told(transitions).await;
     }
 
     /// Tells the others that somebody types, or stopped.

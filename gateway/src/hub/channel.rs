@@ -6,8 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_lot::Mutex;
 
 use super::{
-    mailbox::ConnectionId,
-    registry::Listeners,
+    mailbox::{ConnectionId, Listeners},
     ring::{Offer, Ring},
 };
 use crate::model::*;

@@ -4,7 +4,7 @@
 //! as "account changed" or "presence stale".
 
 use std::{
-    collections::{HashSet, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, atomic::AtomicU64, atomic::Ordering},
 };
 
@@ -22,6 +22,8 @@ const MAILBOX_BYTES: usize = 128 * 1024;
 
 /// Identifies a connection within its replica.
 pub type ConnectionId = u64;
+
+pub(super) type Listeners = HashMap<ConnectionId, Arc<Mailbox>>;
 
 /// Handed over as it happened.
 #[derive(Clone, Debug)]

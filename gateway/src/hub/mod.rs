@@ -21,12 +21,12 @@ pub use registry::{Joined, Registered, Watched};
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::{
-    bus::{Arrival, Bus},
+    bus::{Arrival, Arrivals, Bus},
     clock::Clock,
     metrics::Metrics,
     model::*,
@@ -114,6 +114,26 @@ impl Hub {
         self.inner.bus.publish(envelopes);
     }
 
+    /// Tells signals now; whether the other replicas have heard them. For what
+    /// nobody will tell again by himself.
+    pub async fn signal_surely(&self, signals: Vec<(Topic, Signal)>) -> bool {
+        let (origin, accepted_at) = (self.inner.origin, self.inner.clock.now());
+        let envelope = |(topic, signal)| {
+            let event = Event::Signal(Arc::new(signal));
+            Envelope { topic, origin, accepted_at, trace: None, event }
+        };
+        let envelopes: Vec<_> = signals.into_iter().map(envelope).collect();
+        for envelope in &envelopes {
+            self.deliver(envelope);
+        }
+        self.inner.bus.publish_surely(envelopes).await
+    }
+
+    /// Waits until what was announced is on its way to the other replicas.
+    pub async fn flush(&self) {
+        self.inner.bus.flush().await;
+    }
+
     /// [`announce`](Self::announce) for one signal, now.
     pub fn signal(&self, topic: Topic, signal: Signal) {
         let event = Event::Signal(Arc::new(signal));
@@ -121,7 +141,7 @@ impl Hub {
     }
 
     /// Takes in what the other replicas tell, until `stop`.
-    pub async fn listen(self, mut arrivals: mpsc::Receiver<Arrival>, stop: CancellationToken) {
+    pub async fn listen(self, mut arrivals: Arrivals, stop: CancellationToken) {
         loop {
             let arrival = tokio::select! {
                 () = stop.cancelled() => return,

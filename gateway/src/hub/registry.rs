@@ -9,7 +9,7 @@ use parking_lot::{Mutex, MutexGuard};
 use super::{
     Cause, Hub,
     channel::Channel,
-    mailbox::{ConnectionId, Ending, Mailbox},
+    mailbox::{ConnectionId, Ending, Listeners, Mailbox},
     wheel::Wheel,
 };
 use crate::model::*;
@@ -25,8 +25,6 @@ pub(super) struct Registry {
     users: Sharded<UserId, UserTopic>,
     pub(super) wheel: Wheel,
 }
-
-pub(super) type Listeners = HashMap<ConnectionId, Arc<Mailbox>>;
 
 #[derive(Default)]
 struct UserTopic {

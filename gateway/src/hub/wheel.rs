@@ -1,25 +1,47 @@
 //! One timer for all connections: every tick one slot of them gets its
 //! heartbeat, so that none needs a timer of its own.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Hub,
-    mailbox::{ConnectionId, Mailbox},
+    mailbox::{ConnectionId, Listeners, Mailbox},
 };
 
 const SLOTS: usize = 25;
 
 pub(super) struct Wheel {
-    slots: Vec<Mutex<HashMap<ConnectionId, Arc<Mailbox>>>>,
+    slots: Vec<Mutex<Listeners>>,
+    rounds: [Rounds; 3],
+}
+
+/// What all connections are asked to look at, one kind at a time.
+#[derive(Clone, Copy)]
+enum Round {
+    Accounts,
+    Leases,
+    Presence,
+}
+
+#[derive(Default)]
+struct Rounds {
+    /// One more was asked for, and has not begun.
+    waiting: AtomicBool,
+    one_at_a_time: tokio::sync::Mutex<()>,
 }
 
 impl Default for Wheel {
     fn default() -> Self {
-        Self { slots: (0..SLOTS).map(|_| Mutex::default()).collect() }
+        Self { slots: (0..SLOTS).map(|_| Mutex::default()).collect(), rounds: Default::default() }
     }
 }
 
@@ -44,7 +66,7 @@ impl Wheel {
         self.slots[slot].lock().values().for_each(|mailbox| mailbox.beat());
     }
 
-    fn slot(&self, id: ConnectionId) -> &Mutex<HashMap<ConnectionId, Arc<Mailbox>>> {
+    fn slot(&self, id: ConnectionId) -> &Mutex<Listeners> {
         &self.slots[usize::try_from(id).unwrap_or_default() % SLOTS]
     }
 }
@@ -56,24 +78,33 @@ const PAUSE: Duration = Duration::from_millis(50);
 impl Hub {
     /// Every connection tells its client again how those it watches are.
     pub fn refresh_presence(&self) {
-        self.note_all(Mailbox::presence_stale);
+        self.note_all(Round::Presence, Mailbox::presence_stale);
     }
 
     /// Every connection compares what it holds of its account with the store.
     pub(super) fn look_at_accounts(&self) {
-        self.note_all(Mailbox::changed);
+        self.note_all(Round::Accounts, Mailbox::changed);
     }
 
     /// Every connection takes its presence lease anew.
     pub fn renew_leases(&self) {
-        self.note_all(Mailbox::lease_lost);
+        self.note_all(Round::Leases, Mailbox::lease_lost);
     }
 
-    /// Paced: each of them will ask for something.
-    fn note_all(&self, note: fn(&Mailbox)) {
-        let all = self.inner.registry.wheel.all();
+    /// Paced: each of them will ask for something. What is asked for while a
+    /// round is under way makes one more round, however often.
+    fn note_all(&self, round: Round, note: fn(&Mailbox)) {
+        let waiting = &self.inner.registry.wheel.rounds[round as usize].waiting;
+        if waiting.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let hub = self.clone();
         self.inner.shutdown.spawn(async move {
-            for some in all.chunks(NOTED_AT_ONCE) {
+            let wheel = &hub.inner.registry.wheel;
+            let Rounds { waiting, one_at_a_time } = &wheel.rounds[round as usize];
+            let _turn = one_at_a_time.lock().await;
+            waiting.store(false, Ordering::Release);
+            for some in wheel.all().chunks(NOTED_AT_ONCE) {
                 some.iter().for_each(|mailbox| note(mailbox));
                 tokio::time::sleep(PAUSE).await;
             }

@@ -1,6 +1,13 @@
 //! One client of Redis, and whether it can be relied on just now.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use fred::{
     prelude::*,
@@ -49,6 +56,7 @@ pub struct Link {
     client: Client,
     clustered: bool,
     up: Arc<watch::Sender<bool>>,
+    refused: Arc<AtomicU64>,
 }
 
 impl Link {
@@ -89,7 +97,8 @@ impl Link {
             .set_policy(ReconnectPolicy::new_constant(0, RECONNECT_MS))
             .build()
             .map_err(bad)?;
-        Ok(Self { name, client, clustered, up: Arc::new(watch::Sender::new(false)) })
+        let up = Arc::new(watch::Sender::new(false));
+        Ok(Self { name, client, clustered, up, refused: Arc::default() })
     }
 
     /// Whether it answered when it was last asked.
@@ -131,7 +140,11 @@ impl Link {
         match timeout(ANSWER_LIMIT * 2, command(self.asking())).await {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(why)) if says_no(&why) => {
-                tracing::warn!(link = self.name, %why, "Redis refused a command");
+                // One that refuses everything must not flood the log.
+                let before = self.refused.fetch_add(1, Ordering::Relaxed);
+                if (before + 1).is_power_of_two() {
+                    tracing::warn!(link = self.name, %why, "Redis refused a command");
+                }
             }
             Ok(Err(why)) => self.set_up(false, why.details()),
             Err(_) => self.set_up(false, "no answer in time"),

@@ -27,7 +27,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Arrival, Inbox, SealKeys};
+use super::{Arrivals, Inbox, SealKeys};
 use crate::{
     metrics::Metrics,
     model::{Envelope, Topic, UserId},
@@ -35,10 +35,13 @@ use crate::{
     shutdown::Shutdown,
 };
 use held::Held;
+use publisher::Outgoing;
 
 /// How long a connecting device waits for its subscriptions; then it lives by
 /// the feed until they are there.
 const SUBSCRIBE_WAIT: Duration = Duration::from_secs(1);
+/// How long somebody waits to know that something was published.
+const PUBLISH_WAIT: Duration = Duration::from_secs(1);
 /// Envelopes waiting to be published; more are dropped, and found by the feed.
 const OUTBOX: usize = 16_384;
 
@@ -61,9 +64,9 @@ struct Inner {
     held: Mutex<Held>,
     /// Wakes the subscriber for what was asked of `held`.
     asked: Notify,
-    outbox: mpsc::Sender<Envelope>,
+    outbox: mpsc::Sender<Outgoing>,
     /// Until somebody takes it to publish from.
-    to_publish: Mutex<Option<mpsc::Receiver<Envelope>>>,
+    to_publish: Mutex<Option<mpsc::Receiver<Outgoing>>>,
     /// Whether what was published last came back.
     hears: AtomicBool,
     heard: AtomicU64,
@@ -77,7 +80,7 @@ impl RedisBus {
         origin: u64,
         keys: Arc<dyn SealKeys>,
         metrics: Metrics,
-    ) -> Result<(Self, mpsc::Receiver<Arrival>), BadUrl> {
+    ) -> Result<(Self, Arrivals), BadUrl> {
         let (inbox, arrivals) = Inbox::new();
         let (outbox, to_publish) = mpsc::channel(OUTBOX);
         let own = Topic::User(UserId::new());
@@ -134,11 +137,29 @@ impl RedisBus {
     }
 
     pub(super) fn publish(&self, envelopes: Vec<Envelope>) {
-        for envelope in envelopes {
-            if self.inner.outbox.try_send(envelope).is_err() {
-                self.inner.metrics.publish_dropped(1);
-            }
+        self.hand_over(envelopes);
+    }
+
+    pub(super) async fn publish_surely(&self, envelopes: Vec<Envelope>) -> bool {
+        let (done, published) = oneshot::channel();
+        if !self.hand_over(envelopes) || self.inner.outbox.try_send(Outgoing::Marker(done)).is_err()
+        {
+            return false;
         }
+        // Dropped unanswered, something was not published.
+        matches!(timeout(PUBLISH_WAIT, published).await, Ok(Ok(())))
+    }
+
+    /// Whether there was room for all of them.
+    fn hand_over(&self, envelopes: Vec<Envelope>) -> bool {
+        let count = envelopes.len();
+        let fits = |envelope| self.inner.outbox.try_send(Outgoing::Envelope(envelope)).is_ok();
+        let taken =
+            envelopes.into_iter().filter_map(|envelope| fits(envelope).then_some(())).count();
+        if taken < count {
+            self.inner.metrics.publish_dropped(count - taken);
+        }
+        taken == count
     }
 
     /// Whether what is published is heard.

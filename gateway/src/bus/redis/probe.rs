@@ -12,8 +12,16 @@ use crate::redis::fred::interfaces::PubsubInterface;
 const EVERY: Duration = Duration::from_secs(1);
 /// Time for a probe to come back.
 const LIMIT: Duration = Duration::from_secs(1);
-/// Probes lost in a row after which a subscriber that answers is not believed.
+/// Probes in a row after which a link that answers pings is not believed.
 const PATIENCE: u32 = 3;
+
+/// What became of a probe.
+#[derive(PartialEq)]
+enum Outcome {
+    Heard,
+    Lost,
+    NotSent,
+}
 
 /// The number of a probe.
 pub(super) fn number(bytes: &Bytes) -> u64 {
@@ -24,31 +32,38 @@ impl RedisBus {
     pub(super) async fn probe(self) {
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let (mut lost, mut ever_heard) = (0, false);
+        let (mut lost, mut unsent, mut ever_heard) = (0, 0, false);
         for number in 1_u64.. {
             ticks.tick().await;
-            let hears = self.hears(number).await;
+            let outcome = self.send_probe(number).await;
+            let hears = outcome == Outcome::Heard;
             let heard_before = self.inner.hears.swap(hears, Ordering::Relaxed);
             self.inner.metrics.probed(hears);
-            if hears {
-                lost = 0;
-            } else {
-                lost += 1;
-            }
             if hears != heard_before && ever_heard {
                 self.gap(if hears { "it is heard again" } else { "a probe did not come back" });
             }
             ever_heard |= hears;
+            (lost, unsent) = match outcome {
+                Outcome::Heard => (0, 0),
+                Outcome::Lost => (lost + 1, 0),
+                Outcome::NotSent => (0, unsent + 1),
+            };
+            // The one to blame alone: the other may be in use.
             if lost >= PATIENCE && self.inner.subscriber.is_up() {
                 tracing::warn!("the subscriber hears nothing; connecting anew");
                 self.inner.subscriber.reconnect().await;
                 lost = 0;
             }
+            if unsent >= PATIENCE && self.inner.publisher.is_up() {
+                tracing::warn!("nothing can be published; connecting anew");
+                self.inner.publisher.reconnect().await;
+                unsent = 0;
+            }
         }
     }
 
-    /// Whether what is published now comes back.
-    async fn hears(&self, number: u64) -> bool {
+    /// Publishes a number, and waits for it to come back.
+    async fn send_probe(&self, number: u64) -> Outcome {
         let link = &self.inner.publisher;
         let clustered = link.clustered();
         let channel = channel::name(self.inner.own, clustered);
@@ -60,14 +75,17 @@ impl RedisBus {
             }
         });
         if published.await.is_err() {
-            return false;
+            return Outcome::NotSent;
         }
         let back = async {
             while self.inner.heard.load(Ordering::Acquire) != number {
                 self.inner.probed.notified().await;
             }
         };
-        timeout(LIMIT, back).await.is_ok()
+        match timeout(LIMIT, back).await {
+            Ok(()) => Outcome::Heard,
+            Err(_) => Outcome::Lost,
+        }
     }
 
     pub(super) fn heard(&self, number: u64) {

@@ -1,7 +1,7 @@
 //! What goes out: whatever has queued while the last pipeline was under way,
 //! in one pipeline.
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::{super::wire, RedisBus, channel};
 use crate::{
@@ -15,29 +15,55 @@ use crate::{
 /// Envelopes in one pipeline.
 const PIPELINE: usize = 512;
 
+/// In the order it was handed over.
+pub(super) enum Outgoing {
+    Envelope(Envelope),
+    /// Answered once everything before it is published; dropped if it was not.
+    Marker(oneshot::Sender<()>),
+}
+
 impl RedisBus {
-    pub(super) async fn publish_all(self, mut envelopes: mpsc::Receiver<Envelope>) {
+    pub(super) async fn publish_all(self, mut outgoing: mpsc::Receiver<Outgoing>) {
         let mut batch = Vec::with_capacity(PIPELINE);
-        while envelopes.recv_many(&mut batch, PIPELINE).await > 0 {
-            let count = batch.len();
-            match self.publish_batch(batch.drain(..)).await {
+        // Nothing was dropped since the last marker.
+        let mut all = true;
+        while outgoing.recv_many(&mut batch, PIPELINE).await > 0 {
+            let (mut envelopes, mut markers) = (Vec::with_capacity(batch.len()), Vec::new());
+            for one in batch.drain(..) {
+                match one {
+                    Outgoing::Envelope(envelope) => envelopes.push(envelope),
+                    Outgoing::Marker(done) => markers.push(done),
+                }
+            }
+            let count = envelopes.len();
+            match self.publish_batch(envelopes).await {
                 Ok(()) => self.inner.metrics.published(count),
                 // Not tried again: by then the feed has told it.
-                Err(Unavailable) => self.inner.metrics.publish_dropped(count),
+                Err(Unavailable) => {
+                    self.inner.metrics.publish_dropped(count);
+                    all = false;
+                }
+            }
+            if !markers.is_empty() && std::mem::replace(&mut all, true) {
+                for done in markers {
+                    // Whoever asked may have given up waiting.
+                    let _ = done.send(());
+                }
             }
         }
     }
 
-    async fn publish_batch(
-        &self,
-        envelopes: impl Iterator<Item = Envelope>,
-    ) -> Result<(), Unavailable> {
+    async fn publish_batch(&self, envelopes: Vec<Envelope>) -> Result<(), Unavailable> {
         let link = &self.inner.publisher;
+        if envelopes.is_empty() {
+            return Ok(());
+        }
         if !link.is_up() {
             return Err(Unavailable);
         }
         let clustered = link.clustered();
         let sealed: Vec<_> = envelopes
+            .into_iter()
             .map(|envelope| {
                 let channel = channel::name(envelope.topic, clustered);
                 let bytes = wire::sealed(&envelope, &channel, &*self.inner.keys);

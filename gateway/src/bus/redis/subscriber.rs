@@ -30,62 +30,80 @@ impl RedisBus {
         let mut cluster = interval(LOOK_AT_CLUSTER);
         let mut slots = None;
         let mut retry_at = None;
+        // Why something may have been missed; told once it cannot be any more.
+        let mut owed = None;
         loop {
             let idle = Instant::now() + Duration::from_secs(60);
-            let expiry = self.inner.held.lock().next_expiry().unwrap_or(idle);
+            let expiry = self.inner.held.lock().next_expiry();
+            // What has expired is looked at by every retry too.
+            let next = retry_at.or(expiry).unwrap_or(idle);
             tokio::select! {
-                () = self.inner.asked.notified() => {}
+                () = self.inner.asked.notified(), if retry_at.is_none() => {}
                 // Lagged: there were several; one is as good.
-                _ = reconnects.recv() => self.start_over("a new connection to Redis"),
-                () = sleep_until(expiry) => {}
-                () = sleep_until(retry_at.unwrap_or(idle)) => {}
+                _ = reconnects.recv() => {
+                    owed = self.start_over("a new connection to Redis").or(owed);
+                }
+                () = sleep_until(next) => {}
                 _ = cluster.tick(), if link.clustered() => {
                     let seen = self.slots().await;
                     if seen.is_some() && slots.is_some() && seen != slots {
                         // Its own look at the cluster may be older than ours.
                         let _ = link.ask(|redis| async move { redis.sync_cluster().await }).await;
-                        self.start_over("the cluster has changed");
+                        owed = self.start_over("the cluster has changed").or(owed);
                     }
                     slots = seen.or(slots);
                 }
             }
             retry_at = match self.catch_up().await {
-                Ok(()) => None,
-                Err(Unavailable) => Some(Instant::now() + RETRY),
+                Ok(()) => {
+                    if let Some(why) = owed.take() {
+                        self.gap(why);
+                    }
+                    None
+                }
+                Err(Unavailable) => {
+                    // Whoever asked goes on without; all but our own channel
+                    // is somebody's.
+                    if self.inner.held.lock().len() > 1 {
+                        owed = owed.or(Some("subscriptions came late"));
+                    }
+                    Some(Instant::now() + RETRY)
+                }
             };
             self.inner.metrics.subscriptions(self.inner.held.lock().len());
         }
     }
 
-    fn start_over(&self, why: &'static str) {
-        // The first connection of all has missed nothing.
-        if self.inner.held.lock().start_over() {
+    /// Why something may have been missed, if anything was listened to before.
+    fn start_over(&self, why: &'static str) -> Option<&'static str> {
+        let listened = self.inner.held.lock().start_over();
+        listened.then(|| {
             self.inner.metrics.bus_reconnected();
-            self.gap(why);
-        }
+            why
+        })
     }
 
-    /// Subscribes to all that is due, gives up what has lingered long enough.
+    /// Gives up what has lingered long enough, subscribes to all that is due.
     async fn catch_up(&self) -> Result<(), Unavailable> {
+        loop {
+            let expired = self.inner.held.lock().next_expired(NAMES, Instant::now());
+            if expired.is_empty() {
+                break;
+            }
+            // Should it fail, the connection is on its way out, and with it
+            // everything it listens to.
+            let _ = self.give_up(&expired).await;
+        }
         loop {
             let due = self.inner.held.lock().next_due(NAMES);
             if due.is_empty() {
-                break;
+                return Ok(());
             }
             if let Err(unavailable) = self.listen_to(&due).await {
                 self.inner.held.lock().failed(due);
                 return Err(unavailable);
             }
             self.inner.held.lock().confirm(&due);
-        }
-        loop {
-            let expired = self.inner.held.lock().next_expired(NAMES, Instant::now());
-            if expired.is_empty() {
-                return Ok(());
-            }
-            // Should it fail, the connection is on its way out, and with it
-            // everything it listens to.
-            self.give_up(&expired).await?;
         }
     }
 

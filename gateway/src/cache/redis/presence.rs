@@ -1,7 +1,10 @@
 //! Presence across replicas: leases in Redis, by its clock, in shards of
 //! users. Each shard is swept by one replica at a time, and any can take over.
 
-use std::{sync::LazyLock, time::Duration};
+use std::{
+    sync::LazyLock,
+    time::{Duration, Instant},
+};
 
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -26,11 +29,20 @@ const SWEPT_AT_ONCE: i64 = 256;
 
 static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("presence.lua")));
 
-/// What this replica knows of each shard: the epoch that its leases were taken
-/// in. Another one means that Redis has lost them.
+/// A shard that could not be written for this long is not believed: a Redis
+/// that is full, or only reads, shows everybody as they were.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// What this replica knows of each shard.
 #[derive(Default)]
 pub struct Shards {
+    /// What its leases were taken in. Another epoch means that Redis has lost
+    /// them.
     epochs: Mutex<[Option<String>; SHARDS]>,
+    /// When it was last written.
+    written: Mutex<[Option<Instant>; SHARDS]>,
+    /// Until then who has no lease may still take one anew.
+    settling: Mutex<Option<Instant>>,
 }
 
 /// What is read of a user's value in Redis.
@@ -104,12 +116,21 @@ impl RedisCache {
         if found.len() != users.len() {
             return unknown();
         }
-        let status = |found: Option<String>| match found {
+        let now = Instant::now();
+        let written = *self.presence.written.lock();
+        let settling = self.presence.settling.lock().is_some_and(|until| now < until);
+        let status = |(found, user): (Option<String>, &UserId)| match found {
+            _ if written[shard(*user)].is_none_or(|at| now - at > FRESH) => PresenceStatus::Unknown,
+            None if settling => PresenceStatus::Unknown,
             None => PresenceStatus::Offline,
             Some(json) => serde_json::from_str::<Seen>(&json)
                 .map_or(PresenceStatus::Unknown, |seen| seen.shown),
         };
-        found.into_iter().map(status).collect()
+        found.into_iter().zip(users).map(status).collect()
+    }
+
+    pub(in crate::cache) fn settle(&self, within: Duration) {
+        *self.presence.settling.lock() = Some(Instant::now() + within);
     }
 
     pub(in crate::cache) async fn sweep(&self) -> Swept {
@@ -148,9 +169,14 @@ impl RedisCache {
         shard: usize,
         arguments: impl IntoIterator<Item = Value>,
     ) -> Result<T, Unavailable> {
-        self.link
+        let ran = self
+            .link
             .ask(|redis| async move { SCRIPT.run(&redis, &keys(shard), arguments).await })
-            .await
+            .await;
+        if ran.is_ok() {
+            self.presence.written.lock()[shard] = Some(Instant::now());
+        }
+        ran
     }
 
     fn name(&self, lease: LeaseId) -> String {
