@@ -72,9 +72,6 @@ impl Chat {
             last_event_id: *last_event_id,
             last_read_seq: query.last_read_seq,
         };
-        // Nothing above the mark: no need to ask anyone.
-        let trivial = |query: &UnreadQuery| query.last_read_seq >= query.as_of_seq;
-
         let asked = queries.iter().filter(|(query, _)| !trivial(query));
         let asked: Vec<_> = asked.map(|q| (q.0.conversation_id, evidence(q))).collect();
         let mut found = self.inner.cache.unread(user, &asked).await.into_iter();
@@ -111,7 +108,8 @@ impl Chat {
     /// does not wait for it.
     fn check_sample(&self, queries: &[(UnreadQuery, EventId)], cached: &[Option<i64>]) {
         let sampled = || CHECKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(CHECK_EVERY);
-        let hits = queries.iter().zip(cached).filter_map(|((q, _), c)| c.map(|count| (*q, count)));
+        let believed = queries.iter().zip(cached).filter(|((query, _), _)| !trivial(query));
+        let hits = believed.filter_map(|((query, _), count)| Some((*query, (*count)?)));
         let sample: Vec<_> = hits.filter(|_| sampled()).collect();
         if sample.is_empty() {
             return;
@@ -125,6 +123,11 @@ impl Chat {
             }
         });
     }
+}
+
+/// Nothing lies above the mark: no need to ask anyone.
+fn trivial(query: &UnreadQuery) -> bool {
+    query.last_read_seq >= query.as_of_seq
 }
 
 /// One cached count of this many is checked.
