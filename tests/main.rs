@@ -17,6 +17,7 @@ mod crash;
 mod documents;
 mod drain;
 mod fanout;
+mod faults;
 mod feed;
 mod invariants;
 mod outage;

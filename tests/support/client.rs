@@ -179,7 +179,7 @@ impl Person {
     }
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A live socket. Frames are consumed in the order they came; those that a
 /// wait passes over are gone.

@@ -13,3 +13,5 @@ pub const SOON: Duration = Duration::from_secs(10);
 pub const QUIET: Duration = Duration::from_millis(400);
 /// The nodes of a Redis Cluster come to agree on something.
 pub const REDIS_CLUSTER: Duration = Duration::from_secs(60);
+/// After a run of faults everything under way is answered.
+pub const FAULTS_SETTLED: Duration = Duration::from_secs(60);

@@ -3,9 +3,10 @@
 
 pub mod client;
 pub mod cluster;
+pub mod disk;
 pub mod limits;
 pub mod otlp;
-mod ports;
+pub mod ports;
 pub mod postgres;
 pub mod process;
 pub mod proxy;

@@ -49,6 +49,8 @@ pub struct Server {
     bin: PathBuf,
     folder: PathBuf,
     port: u16,
+    /// Beyond the usual, in the form of its command line.
+    settings: &'static str,
     template: OnceCell<()>,
     copying: Mutex<()>,
     databases: AtomicU32,
@@ -60,8 +62,13 @@ pub struct Server {
 impl Server {
     /// Blocks until it accepts connections.
     pub fn start() -> Self {
+        Self::start_in(&std::env::temp_dir(), "")
+    }
+
+    /// In a folder of its own within `place`, with settings beyond the usual.
+    pub fn start_in(place: &Path, settings: &'static str) -> Self {
         let bin = binaries().expect(MISSING);
-        let folder = tempfile::Builder::new().prefix("parley-postgres-").tempdir();
+        let folder = tempfile::Builder::new().prefix("parley-postgres-").tempdir_in(place);
         let folder = folder.expect("a temporary folder").keep();
         give_away(&folder);
         let data = folder.join("data");
@@ -74,6 +81,7 @@ impl Server {
             bin,
             folder,
             port: ports::hold(),
+            settings,
             template: OnceCell::new(),
             copying: Mutex::new(()),
             databases: AtomicU32::new(0),
@@ -108,12 +116,47 @@ impl Server {
         self.resume();
     }
 
-    fn resume(&self) {
+    /// Ends every session and itself, in order.
+    pub fn stop(&self) {
+        run(self.pg_ctl("stop").args(["--mode", "fast"]));
+    }
+
+    /// SIGKILL to every process of it.
+    pub fn kill(&self) {
+        let held = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
+        let postmaster = held.lines().next().expect("a process id").to_owned();
+        let children = Command::new("pgrep").args(["-P", &postmaster]).output().expect("pgrep");
+        let children = String::from_utf8_lossy(&children.stdout).into_owned();
+        let all = [postmaster.as_str()].into_iter().chain(children.lines());
+        let all: Vec<_> = all.collect();
+        let _ = Command::new("kill").arg("-KILL").args(&all).status();
+        while all.iter().any(|id| Path::new("/proc").join(id).join("exe").exists()) {
+            std::thread::yield_now();
+        }
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.pg_ctl("status").stdout(Stdio::null()).status().expect("pg_ctl").success()
+    }
+
+    /// Where its tables and its log of writes are.
+    pub fn data(&self) -> PathBuf {
+        self.folder.join("data")
+    }
+
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Starts it where it was; blocks until it accepts connections.
+    pub fn resume(&self) {
         let settings = format!(
             "-c listen_addresses=127.0.0.1 -c port={} -c unix_socket_directories={} \
-             -c max_connections=300 -c shared_buffers=64MB",
+             -c max_connections=300 -c shared_buffers=64MB {}",
             self.port,
-            self.folder.display()
+            self.folder.display(),
+            self.settings
         );
         let log = self.folder.join("log");
         run(self.pg_ctl("start").arg("--log").arg(log).arg("--options").arg(settings));
@@ -121,7 +164,7 @@ impl Server {
 
     fn pg_ctl(&self, what: &str) -> Command {
         let mut command = as_owner(self.bin.join("pg_ctl"));
-        command.arg(what).arg("--wait").arg("--pgdata").arg(self.folder.join("data"));
+        command.arg(what).arg("--wait").arg("--pgdata").arg(self.data());
         command
     }
 

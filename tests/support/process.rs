@@ -67,16 +67,19 @@ impl Serving {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        let mut command = gateway(folder);
+        command.args(["serve", "--listen=127.0.0.1:0"]).args(arguments);
+        command.envs(environment.iter().copied());
+        Self::launch(command, ports::hold()).await
+    }
+
+    /// Starts a command that serves, with its admin listener on this port, and
+    /// waits until it listens.
+    pub async fn launch(mut command: Command, admin: u16) -> Self {
         // The log tells the public address only.
-        let admin = format!("127.0.0.1:{}", ports::hold());
-        let mut child = gateway(folder)
-            .args(["serve", "--listen=127.0.0.1:0", "--log-format=json"])
-            .arg(format!("--admin-listen={admin}"))
-            .args(arguments)
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let admin = format!("127.0.0.1:{admin}");
+        command.args(["--log-format=json", &format!("--admin-listen={admin}")]);
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let (lines, log) = mpsc::unbounded_channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         std::thread::spawn(move || {
@@ -125,6 +128,15 @@ impl Serving {
         };
         timeout(limits::PROCESS, all).await.expect("the process ends");
         rest
+    }
+
+    /// All that it logs from here on, for somebody else to read.
+    pub fn take_log(&mut self) -> mpsc::UnboundedReceiver<String> {
+        std::mem::replace(&mut self.log, mpsc::unbounded_channel().1)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// The names of its threads.

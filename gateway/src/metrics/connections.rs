@@ -33,6 +33,7 @@ pub(super) struct Connections {
     bus_gaps: Counter,
     resumes: Counters<Resumed>,
     gaps: Counters<Filled>,
+    gap_entries: Counters<Filled>,
 }
 
 impl Connections {
@@ -54,6 +55,8 @@ impl Connections {
             bus_gaps: book.counter("bus_gaps", "Times the bus may have lost something."),
             resumes: book.counters("resumes", "Cursors that clients came back with, by result."),
             gaps: book.counters("gaps_filled", "Holes in delivery that were filled, by source."),
+            gap_entries: book
+                .counters("gap_entries", "Entries that were found, not announced, by source."),
         }
     }
 }
@@ -127,7 +130,9 @@ impl Metrics {
 
     /// What should have come by itself was fetched: from the `ring` or the `store`.
     pub fn gap_filled(&self, source: &'static str, entries: usize) {
-        self.inner.connections.gaps.get_or_create(&Filled { source }).inc();
+        let connections = &self.inner.connections;
+        connections.gaps.get_or_create(&Filled { source }).inc();
+        connections.gap_entries.get_or_create(&Filled { source }).inc_by(entries as u64);
         debug!(source, entries, "gap filled");
     }
 }

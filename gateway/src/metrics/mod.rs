@@ -53,6 +53,7 @@ impl Metrics {
 
     /// The text that Prometheus scrapes (OpenMetrics 1.0).
     pub fn render(&self) -> String {
+        self.count_tasks();
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry);

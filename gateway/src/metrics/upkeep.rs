@@ -16,6 +16,7 @@ label_set!(Dependency { dependency });
 label_set!(Kind { kind });
 
 pub(super) struct Upkeep {
+    tasks: Gauge,
     pool_in_use: Gauge,
     draining: Gauge,
     dependency: Gauges<Dependency>,
@@ -30,6 +31,7 @@ impl Upkeep {
         let revision = version::REVISION.unwrap_or("unknown");
         build.get_or_create(&Build { version: version::VERSION, revision }).set(1);
         Self {
+            tasks: book.gauge("runtime_tasks", "Tasks that live: sockets, requests, upkeep."),
             pool_in_use: book.gauge("store_pool_in_use", "Database connections in use."),
             draining: book.gauge("draining", "1 while this replica is going away."),
             dependency: book.gauges("dependency_up", "1 while the dependency answers."),
@@ -41,6 +43,14 @@ impl Upkeep {
 }
 
 impl Metrics {
+    /// Looked at when somebody asks.
+    pub(super) fn count_tasks(&self) {
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            let tasks = runtime.metrics().num_alive_tasks();
+            self.inner.upkeep.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
+        }
+    }
+
     pub fn store_pool(&self, in_use: u32) {
         self.inner.upkeep.pool_in_use.set(in_use.into());
     }
