@@ -6,14 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parley::config::catalogue;
+use parley::{config::catalogue, planted};
 
 use crate::support::{read, repository, reproduces};
 
 /// The rooms of the gateway, from the ground up. A room uses only rooms below
 /// its own line.
 const FLOORS: &[&[&str]] = &[
-    &["model", "version"],
+    &["model", "planted", "version"],
     &["clock", "config", "problem", "shutdown"],
     &["metrics", "telemetry"],
     &["redis", "server", "store"],
@@ -218,6 +218,15 @@ fn no_test_sleeps() {
         }
     }
     assert!(sleepers.is_empty(), "{}", sleepers.join("\n"));
+}
+
+/// In both directions: a marker that no build has would prove nothing.
+#[test]
+fn only_a_planted_gateway_misbehaves() {
+    let binary = fs::read(env!("CARGO_BIN_EXE_gateway")).unwrap();
+    let marker = planted::MARKER.as_bytes();
+    let marked = binary.windows(marker.len()).any(|bytes| bytes == marker);
+    assert_eq!(marked, cfg!(feature = "planted"));
 }
 
 #[test]

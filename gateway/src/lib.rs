@@ -10,6 +10,7 @@ pub mod http;
 pub mod hub;
 pub mod metrics;
 pub mod model;
+pub mod planted;
 pub mod problem;
 pub mod redis;
 pub mod server;

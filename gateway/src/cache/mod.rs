@@ -80,6 +80,13 @@ impl Cache {
         }
     }
 
+    /// [`Bug::HincrbyUnread`](crate::planted::Bug).
+    pub async fn increment_unread(&self, users: Vec<UserId>, id: ConversationId) {
+        if let Kept::Redis(redis) = &self.kept {
+            redis.increment_unread(users, id).await;
+        }
+    }
+
     // ---- presence
 
     /// Takes or renews a connection's lease; what others see may change, and

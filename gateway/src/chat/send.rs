@@ -5,7 +5,13 @@ use std::future::Future;
 use aws_lc_rs::digest;
 
 use super::Chat;
-use crate::{model::*, problem::Problem, store::NewMessage, telemetry::traces};
+use crate::{
+    model::*,
+    planted::{self, Bug},
+    problem::Problem,
+    store::NewMessage,
+    telemetry::traces,
+};
 
 impl Chat {
     /// The ack, and the message itself when this call wrote it.
@@ -17,6 +23,9 @@ impl Chat {
         who: Principal,
         send: MessageSend,
     ) -> impl Future<Output = Result<(SendAck, Option<Message>), Problem>> + Send + use<> {
+        if planted::has(Bug::HincrbyUnread) {
+            self.count_up(who.user, send.conversation_id);
+        }
         let span = traces::message_send(send.conversation_id);
         let queued =
             self.new_message(who, send).and_then(|new| self.inner.writer.queue(new, span.clone()));

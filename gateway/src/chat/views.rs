@@ -104,6 +104,18 @@ impl Chat {
         Ok(queries.iter().zip(cached).map(answer).collect())
     }
 
+    /// [`Bug::HincrbyUnread`](crate::planted::Bug): one more for everyone else,
+    /// whatever becomes of the message.
+    pub(super) fn count_up(&self, sender: UserId, id: ConversationId) {
+        let chat = self.clone();
+        self.inner.shutdown.spawn(async move {
+            let members = chat.inner.store.participants(id, sender, None, 5_000).await;
+            let members = members.unwrap_or_default().into_iter().map(|member| member.user.id);
+            let others = members.filter(|user| *user != sender).collect();
+            chat.inner.cache.increment_unread(others, id).await;
+        });
+    }
+
     /// Now and then a cached count is compared with its definition; the answer
     /// does not wait for it.
     fn check_sample(&self, queries: &[(UnreadQuery, EventId)], cached: &[Option<i64>]) {

@@ -9,7 +9,10 @@ use super::{
     mailbox::{ConnectionId, Listeners},
     ring::{Offer, Ring},
 };
-use crate::model::*;
+use crate::{
+    model::*,
+    planted::{self, Bug},
+};
 
 /// Entries of a conversation that may wait for those below them.
 const EARLY: usize = 64;
@@ -130,6 +133,7 @@ impl Channel {
         // to nobody where it was the first that was known.
         if state.ring.head().is_some_and(|(head, _)| head > seq)
             && let Some(mailbox) = state.listeners.get(&connection)
+            && !planted::has(Bug::HistoryFirst)
         {
             mailbox.behind(self.id);
         }

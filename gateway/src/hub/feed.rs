@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::Hub;
 use crate::{
     model::{ConversationId, Topic},
+    planted::{self, Bug},
     store::FeedPosition,
 };
 
@@ -79,6 +80,9 @@ impl Hub {
 
     async fn poll(&self, from: Option<&FeedPosition>) -> crate::store::Result<FeedPosition> {
         let page = self.inner.store.poll_feed(from).await?;
+        if planted::has(Bug::DroppedEnvelopes) || planted::has(Bug::DiesOnLagged) {
+            return Ok(page.next);
+        }
         match page.topics {
             Some(topics) => self.compare(topics).await?,
             None => self.compare_all().await?,

@@ -9,7 +9,10 @@ use super::{
     sql::On,
     work::{ANSWER_LIMIT, Lease},
 };
-use crate::model::*;
+use crate::{
+    model::*,
+    planted::{self, Bug},
+};
 
 const APPEND: &str = "select outcome, seq, prev_event_id, message_id, created_at
     from append_messages($1, $2, $3, $4, $5, $6, $7, $8, $9) order by place";
@@ -44,10 +47,21 @@ pub(super) async fn commit(
         .await;
     match rows {
         Ok(Ok(rows)) => {
+            if planted::has(Bug::AckBeforeCommit) {
+                tokio::spawn(async move {
+                    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+                    lease.commit().await
+                });
+            }
             let outcomes = rows.into_iter().map(outcome).collect::<Result<_>>();
             outcomes.map_err(BatchError::Whole)
         }
-        Ok(Err(error)) => Err(failed(error)),
+        Ok(Err(error)) => {
+            if planted::has(Bug::AckBeforeCommit) {
+                lease.rollback().await;
+            }
+            Err(failed(error))
+        }
         Err(_) => Err(BatchError::Whole(StoreError::OutcomeUnknown)),
     }
 }
@@ -61,6 +75,9 @@ async fn call(
         ($m:ident => $value:expr) => {
             batch.iter().map(|$m| $value).collect::<Vec<_>>()
         };
+    }
+    if planted::has(Bug::AckBeforeCommit) {
+        sqlx::raw_sql("begin").execute(&mut *conn).await?;
     }
     sqlx::query_as(APPEND)
         .bind(column!(m => m.event_id))

@@ -115,7 +115,7 @@ impl Lease {
         Ok(done)
     }
 
-    async fn commit(mut self) -> Result<()> {
+    pub(super) async fn commit(mut self) -> Result<()> {
         self.sound = false;
         match timeout(ANSWER_LIMIT, end(&mut self.conn, "commit")).await {
             Ok(Ok(())) => {
@@ -127,7 +127,7 @@ impl Lease {
         }
     }
 
-    async fn rollback(mut self) {
+    pub(super) async fn rollback(mut self) {
         self.sound = false;
         let done = timeout(ROLLBACK_LIMIT, end(&mut self.conn, "rollback")).await;
         self.sound = matches!(done, Ok(Ok(())));

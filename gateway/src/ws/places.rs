@@ -3,7 +3,12 @@
 
 use std::collections::HashMap;
 
-use crate::{hub::Joined, model::*, store::Reader};
+use crate::{
+    hub::Joined,
+    model::*,
+    planted::{self, Bug},
+    store::Reader,
+};
 
 /// Where one connection stands in one conversation.
 pub(super) struct Place {
@@ -84,6 +89,7 @@ impl Place {
             1 if follows => Step::Next,
             0 if Some(entry.event_id) != self.cursor.event_id => Step::Behind,
             ..=0 => Step::Known,
+            _ if planted::has(Bug::HistoryFirst) => Step::Next,
             _ => Step::Behind,
         }
     }

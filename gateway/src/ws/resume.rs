@@ -15,6 +15,7 @@ use crate::{
     chat::{Start, start_of},
     hub::{Cause, Item, Pulled},
     model::*,
+    planted::{self, Bug},
     problem::{Code, Problem},
     store::{Membership, Select, UserState},
 };
@@ -29,11 +30,19 @@ impl<S: Socket> Connection<S> {
         let account = self.account().await?;
         let ids: Vec<_> = current(&account).map(|membership| membership.conversation_id).collect();
         let chat = self.state.chat.clone();
+        let mut too_early = None;
+        if planted::has(Bug::HistoryFirst) {
+            too_early = Some(chat.all_views(user).await.map_err(|p| failed(&p))?);
+            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        }
         let joined = chat.hub().join(&ids, &self.registered.mailbox).await;
         let mut joined: HashMap<_, _> = joined.into_iter().map(|j| (j.id(), j)).collect();
         // Only now the snapshot: a removal that it does not show comes later
         // than its `last_seq`, to a place that listens.
-        let mut views = chat.all_views(user).await.map_err(|p| failed(&p))?;
+        let mut views = match too_early {
+            Some(views) => views,
+            None => chat.all_views(user).await.map_err(|p| failed(&p))?,
+        };
         let before = views.len();
         views.retain(|view| joined.contains_key(&view.id));
         // Joined in between: added like any other, after `live`.

@@ -9,9 +9,12 @@ use super::{
     super::{Arrival, wire},
     RedisBus, channel, probe,
 };
-use crate::redis::fred::{
-    interfaces::EventInterface,
-    types::{Message, Value},
+use crate::{
+    planted::{self, Bug},
+    redis::fred::{
+        interfaces::EventInterface,
+        types::{Message, Value},
+    },
 };
 
 impl RedisBus {
@@ -21,6 +24,9 @@ impl RedisBus {
         loop {
             match messages.recv().await {
                 Ok(message) => self.take_in(&message, begun.elapsed()),
+                Err(RecvError::Lagged(_)) if planted::has(Bug::DiesOnLagged) => {
+                    return std::future::pending().await;
+                }
                 Err(RecvError::Lagged(count)) => {
                     self.inner.metrics.bus_lagged(count);
                     self.gap("more came than was looked at");

@@ -6,6 +6,7 @@ use super::RedisCache;
 use crate::{
     cache::Evidence,
     model::{ConversationId, UserId},
+    planted::{self, Bug},
     redis::fred::{
         clients::Pipeline,
         interfaces::{HashesInterface, KeysInterface},
@@ -36,6 +37,9 @@ impl RedisCache {
         }
         let believed = |(found, (_, evidence)): (Option<String>, &(_, Evidence))| {
             let found = found?;
+            if planted::has(Bug::HincrbyUnread) {
+                return found.parse().ok();
+            }
             let (seen, count) = found.rsplit_once(' ')?;
             (seen == stamp(evidence)).then(|| count.parse().ok())?
         };
@@ -50,8 +54,11 @@ impl RedisCache {
         if counts.is_empty() {
             return;
         }
-        let field = |(id, evidence, count): &(ConversationId, Evidence, i64)| {
-            (id.to_string(), format!("{} {count}", stamp(evidence)))
+        let field = |(id, evidence, count): &(ConversationId, Evidence, i64)| match planted::has(
+            Bug::HincrbyUnread,
+        ) {
+            true => (id.to_string(), count.to_string()),
+            false => (id.to_string(), format!("{} {count}", stamp(evidence))),
         };
         let fields: Vec<(String, String)> = counts.iter().map(field).collect();
         let put = self.link.ask(|redis| async move {
@@ -62,6 +69,18 @@ impl RedisCache {
         });
         // Not remembered: counted again next time.
         let _ = put.await;
+    }
+
+    /// [`Bug::HincrbyUnread`].
+    pub(in crate::cache) async fn increment_unread(&self, users: Vec<UserId>, id: ConversationId) {
+        let incremented = self.link.ask(|redis| async move {
+            let pipeline = Pipeline::from(redis);
+            for user in users {
+                let () = pipeline.hincrby(key(user), id.to_string(), 1).await?;
+            }
+            pipeline.all::<Value>().await.map(drop)
+        });
+        let _ = incremented.await;
     }
 }
 
