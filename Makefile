@@ -34,6 +34,18 @@ test: ## Run all tests; T=name runs those whose name contains it
 check: ## Formatting, lints, dependencies, generated files
 	@tests/check
 
+.PHONY: faults
+faults: ## Break everything under load: SEED=1 MINUTES=20 REDIS=cluster
+	@tests/faults/run run "$(SEED)" "$(MINUTES)" "$(REDIS)"
+
+.PHONY: faults-storm
+faults-storm: ## Five thousand devices whose replica dies
+	@tests/faults/run storm
+
+.PHONY: faults-planted
+faults-planted: ## The checker must find each of the planted bugs: T=name for one
+	@tests/faults/run planted "$(T)"
+
 .PHONY: gen
 gen: ## Write the files that are generated from the code
 	PARLEY_GENERATE=1 cargo test --test tests -- generated:: repository::the_settings
@@ -49,7 +61,7 @@ clean: ## Remove what was built; data stays
 help: ## Show this text
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 

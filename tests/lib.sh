@@ -44,6 +44,7 @@ need_tools() {
       cc) command -v cc >/dev/null || packages+=(build-essential) ;;
       postgres) postgres_bin >/dev/null || packages+=(postgresql) ;;
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
+      faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done

@@ -203,7 +203,8 @@ impl Gateway {
             (None, None) => process::gateway(&world.folder),
         };
         command.arg("serve").args(&self.arguments);
-        if let Some(bug) = &world.settings.planted {
+        let in_code = world.settings.planted_sql().is_none();
+        if let Some(bug) = world.settings.planted.as_ref().filter(|_| in_code) {
             command.env("PLANTED_BUG", bug);
         }
         if let Some(clock) = manner.clock {
