@@ -58,11 +58,6 @@ async fn within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> Opti
     }
 }
 
-/// Looks until there is something; the run as a whole is limited.
-async fn until<T>(look: impl FnMut() -> Option<T>) -> T {
-    within(FAULTS_SETTLED, look).await.expect("a definite answer to everything")
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "it needs the machine for itself: `make faults`, or the stage of `make test`"]
 async fn nothing_acknowledged_is_lost_doubled_or_reordered() {

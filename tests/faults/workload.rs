@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use parley::model::*;
 use reqwest::Method;
 use serde_json::{Value, json};
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -25,6 +25,7 @@ use super::{
     rest::{Request, Settled},
     world::World,
 };
+use crate::support::limits::FAULTS_SETTLED;
 
 /// The script of a run.
 pub struct Workload {
@@ -134,8 +135,7 @@ impl Workload {
             Outcome::Acked { .. } => Some(true),
             Outcome::Refused => Some(false),
         };
-        let acked = super::until(acked).await;
-        if acked {
+        if super::within(FAULTS_SETTLED, acked).await == Some(true) {
             self.post(who, conversation, key, &body, at).await;
         }
     }
@@ -299,12 +299,17 @@ impl Workload {
         });
     }
 
-    /// Every send and every change has a definite answer.
+    /// Every send and every change has a definite answer, or is one without.
     pub async fn settled(&self) {
         self.under_way.close();
-        self.under_way.wait().await;
+        let settled = timeout(FAULTS_SETTLED, self.under_way.wait()).await.is_ok();
         self.under_way.reopen();
-        super::until(|| (self.world.history.unknown() == 0).then_some(())).await;
+        let history = &self.world.history;
+        let answered = || (history.unknown() == 0).then_some(());
+        if !settled || super::within(FAULTS_SETTLED, answered).await.is_none() {
+            let unknown = history.unknown();
+            history.violation(Rule::Incomplete, format!("{unknown} sends without an answer"));
+        }
     }
 
     /// The last words of a run: everybody reads to somewhere near the end, and

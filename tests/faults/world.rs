@@ -208,7 +208,8 @@ impl Gateway {
             command.env("PLANTED_BUG", bug);
         }
         if let Some(clock) = manner.clock {
-            command.env("LD_PRELOAD", FAKETIME).env("FAKETIME", clock);
+            let library = faketime().expect("looked for before");
+            command.env("LD_PRELOAD", library).env("FAKETIME", clock);
             // Timers go on as they are: only what the clock shows is wrong.
             command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
         }
@@ -266,15 +267,13 @@ impl Gateway {
     }
 }
 
-/// Debian's package `faketime`.
-const FAKETIME: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
-
-/// Whether clocks can be made wrong here.
-pub fn can_fake_time() -> Result<(), String> {
-    match Path::new(FAKETIME).exists() {
-        true => Ok(()),
-        false => Err("install the Debian package `faketime`".into()),
-    }
+/// The library that makes a process see another time: of Debian's package
+/// `faketime`, for whichever machine this is.
+pub fn faketime() -> Result<PathBuf, String> {
+    let machines = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    let libraries = machines.map(|it| it.path().join("faketime/libfaketimeMT.so.1"));
+    let missing = || "install the Debian package `faketime`".to_owned();
+    libraries.into_iter().find(|path| path.exists()).ok_or_else(missing)
 }
 
 /// The same command with another binary.

@@ -10,7 +10,7 @@ use super::super::{
     dice::Dice,
     figures::Weather,
     history::Rule,
-    world::{GATEWAYS, Gateway, Manner, Redis, World, can_fake_time},
+    world::{GATEWAYS, Gateway, Manner, Redis, World, faketime},
 };
 use crate::support::proxy::Proxy;
 
@@ -211,7 +211,7 @@ impl Fault {
             AllGatewaysKilled => world.gateways.iter().for_each(Gateway::kill),
             GatewayPaused(n) => world.gateways[n].signal("STOP"),
             ClockWrong(n, clock) => {
-                can_fake_time()?;
+                faketime()?;
                 world.gateways[n].kill();
                 world.gateways[n].start(world, Manner { clock: Some(clock), binary: None }).await;
             }
