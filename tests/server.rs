@@ -99,6 +99,23 @@ async fn slow_headers_are_cut_off() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_taken_is_given_up() {
+    let large = async || vec![0_u8; 64 * 1024 * 1024];
+    let quick = Duration::from_millis(300);
+    let server = Server::start(Router::new().route("/", get(large)), |settings| {
+        settings.max_connections = 1;
+        settings.request_timeout = quick;
+    })
+    .await;
+    let mut stalled = server.connect().await;
+    stalled.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stalled.readable().await.unwrap();
+    assert!(server.acceptor.is_full());
+    let gone = async || (!server.acceptor.is_full()).then_some(());
+    eventually("it was given up", limits::ANSWER, gone).await;
+}
+
+#[tokio::test]
 async fn large_heads_and_bodies_are_refused() {
     let router = echo().route("/", post(async |body: String| body));
     let server = Server::start(router, |_| {}).await;

@@ -6,6 +6,7 @@ mod accept;
 pub mod admin;
 mod health;
 mod protect;
+mod stall;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
