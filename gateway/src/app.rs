@@ -231,6 +231,7 @@ fn auth_settings(config: &Config) -> AuthSettings {
 fn socket_settings(config: &Config) -> SocketSettings {
     let defaults = SocketSettings::default();
     SocketSettings {
+        max_devices: i64::from(config.max_devices_per_user),
         heartbeat_interval: config.heartbeat_interval,
         idle_timeout: config.idle_timeout,
         stalled_timeout: config.stalled_timeout,

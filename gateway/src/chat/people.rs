@@ -50,7 +50,13 @@ impl Chat {
     }
 
     /// Account, devices and memberships of a user, as they are now.
-    pub async fn user_state(
+    pub async fn user_state(&self, user: UserId) -> Result<Option<UserState>, Problem> {
+        let ending = || StoreError::Unavailable("the replica ends".into());
+        Ok(self.inner.accounts.ask(user).await.ok_or_else(ending)??)
+    }
+
+    /// My living devices, last seen first.
+    pub async fn devices(
         &self,
         user: UserId,
     ) -> Result<Option<crate::store::UserState>, Problem> {

@@ -85,6 +85,7 @@ pub struct Config {
     pub access_token_ttl: Duration,
     #[serde(with = "values::duration")]
     pub refresh_token_ttl: Duration,
+    pub max_devices_per_user: u32,
     pub password_hashers: usize,
 
     pub replica: String,
