@@ -1,5 +1,6 @@
 pub mod app;
 pub mod auth;
+pub mod budget;
 pub mod bus;
 pub mod cache;
 pub mod chat;
