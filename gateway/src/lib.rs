@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod merge;
 pub mod metrics;
 pub mod model;
 pub mod problem;

@@ -201,6 +201,13 @@ impl Replica {
         // Its description begins in the same way.
         let line = format!("\nparley_bus_subscription_up {}\n", u8::from(reached));
         let noticed = async || self.metrics.render().contains(&line).then_some(());
+    /// The sum of the metrics whose name and labels begin like this.
+    pub fn counted(&self, name: &str) -> f64 {
+        let text = self.metrics.render();
+        let values = text.lines().filter(|line| line.starts_with(name));
+        values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
         eventually("what became of Redis is noticed", SOON, noticed).await;
     }
 }

@@ -49,6 +49,8 @@ struct Inner {
     notices: reads::Notices,
 }
 
+    accounts: people::Accounts,
+    admission: Admission,
 impl Chat {
     pub fn new(
         store: Store,
@@ -60,9 +62,20 @@ impl Chat {
     ) -> Self {
         let writer = writer::Writer::start(&store, &hub, &metrics, &shutdown);
         let notices = reads::Notices::default();
-        Self {
-            inner: Arc::new(Inner { store, cache, hub, clock, metrics, shutdown, writer, notices }),
-        }
+        let accounts = people::accounts(&store, &shutdown);
+        let inner = Inner {
+            store,
+            cache,
+            hub,
+            clock,
+            metrics,
+            shutdown,
+            writer,
+            notices,
+            accounts,
+            admission,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     pub fn hub(&self) -> &Hub {

@@ -9,7 +9,7 @@ use super::{
     mailbox::{ConnectionId, Listeners},
     ring::{Offer, Ring},
 };
-use crate::model::*;
+use crate::{budget::Budget, model::*};
 
 /// Entries of a conversation that may wait for those below them.
 const EARLY: usize = 64;
@@ -20,7 +20,6 @@ pub(super) struct Channel {
     pub(super) state: Mutex<ChannelState>,
 }
 
-#[derive(Default)]
 pub(super) struct ChannelState {
     ring: Ring,
     /// Came before what lies below them: two replicas wrote at the same time.
@@ -77,8 +76,21 @@ impl ChannelState {
 }
 
 impl Channel {
-    pub(super) fn new(id: ConversationId) -> Arc<Self> {
-        Arc::new(Self { id, state: Mutex::default() })
+    /// `budget` is what the rings of all conversations may take.
+    pub(super) fn new(id: ConversationId, budget: &Arc<Budget>) -> Arc<Self> {
+        let state = ChannelState {
+            ring: Ring::new(budget.clone()),
+            early: BTreeMap::new(),
+            listeners: Listeners::new(),
+            filling: false,
+            again: false,
+        };
+        Arc::new(Self { id, state: Mutex::new(state) })
+    }
+
+    /// Gives the ring's room to others if nobody has added to it for a while.
+    pub(super) fn trim(&self) {
+        self.state.lock().ring.trim();
     }
 
     pub(super) fn head(&self) -> Option<(Seq, EventId)> {
@@ -118,8 +130,18 @@ impl Channel {
         others.for_each(|mailbox| mailbox.push(envelope));
     }
 
-    pub(super) fn read(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
-        self.state.lock().ring.after(position)
+    /// What the ring holds above a position, and whether that reaches the head;
+    /// nothing if there is nothing.
+    pub(super) fn read(&self, position: Cursor) -> Option<(Vec<Arc<Entry>>, bool)> {
+        let state = self.state.lock();
+        let entries = state.ring.after(position)?;
+        let (last, (head, _)) = (entries.last()?.seq, state.ring.head()?);
+        Some((entries, last == head))
+    }
+
+    /// Keeps what was read below the ring for who asks next.
+    pub(super) fn extend_down(&self, entries: &[Arc<Entry>]) {
+        self.state.lock().ring.extend_down(entries);
     }
 
     /// A snapshot of one connection saw this head; true if the caller must
@@ -207,7 +229,7 @@ mod tests {
 
     #[test]
     fn what_comes_early_waits_for_what_lies_below() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
@@ -236,7 +258,7 @@ mod tests {
     /// anyone where that head was the first that was known.
     #[test]
     fn a_snapshot_below_the_head_makes_its_connection_look_again() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let [late, current] = [Mailbox::new(me, 1), Mailbox::new(me, 1)];
         for mailbox in [&late, &current] {

@@ -36,6 +36,7 @@ pub(super) struct Connections {
 }
 
 impl Connections {
+    log_reads: Counter,
     pub(super) fn new(book: &mut Book) -> Self {
         Self {
             open: book.gauge("connections", "Sockets that are open now."),
@@ -63,6 +64,10 @@ impl Metrics {
         let connections = &self.inner.connections;
         connections.open.inc();
         connections.opened.inc();
+            log_reads: book.counter(
+                "log_reads",
+                "Statements that read logs for connections that were behind, many at once.",
+            ),
         debug!("connection opened");
     }
 

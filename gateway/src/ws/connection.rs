@@ -20,7 +20,7 @@ use super::{
 use crate::{
     auth::Verified,
     cache::LeaseId,
-    hub::{Cause, Ending, Mailbox, Registered, Taken, Watched},
+    hub::{Cause, Ending, Mailbox, PULLS, Registered, Taken, Watched},
     model::*,
     problem::{Code, Problem},
 };
@@ -308,13 +308,18 @@ impl<S: Socket> Connection<S> {
                 break;
             }
         }
-        for id in behind {
+        let behind: Vec<_> = behind.into_iter().collect();
+        for some in behind.chunks(PULLS) {
+            let later = |mailbox: &Mailbox| some.iter().for_each(|id| mailbox.behind(*id));
             if mailbox.is_urgent() {
                 mailbox.behind(id);
                 continue;
             }
-            let caught_up = Box::pin(self.catch_up(id)).await;
-            self.or_later(caught_up, |mailbox| mailbox.behind(id)).await?;
+            let caught_up = Box::pin(self.catch_up(some)).await;
+            if let Ok(unfinished) = &caught_up {
+                unfinished.iter().for_each(|id| mailbox.behind(*id));
+            }
+            self.or_later(caught_up.map(drop), later).await?;
         }
         if taken.lease_lost {
             Box::pin(self.renew_lease()).await;
