@@ -16,6 +16,7 @@ use super::{
     outlet::Outlet,
     places::Places,
     upgrade::SocketState,
+    typing::Throttle,
 };
 use crate::{
     auth::Verified,
@@ -56,6 +57,7 @@ pub(super) struct Connection<S> {
     pub(super) look_later: bool,
     status: SettablePresence,
     answers: FuturesUnordered<Answer>,
+    typing: Throttle,
     last_heard: Instant,
     /// Frames this client may still send at once.
     allowance: f64,
@@ -155,6 +157,7 @@ async fn next_text<S: Socket>(outlet: &mut Outlet<S>) -> Result<String, Cause> {
 }
 
 /// Why the socket yields no more text.
+            typing: Throttle::default(),
 fn ended(last: Option<Result<Message, axum::Error>>) -> Cause {
     use tungstenite::Error;
     match last {
@@ -429,7 +432,8 @@ impl<S: Socket> Connection<S> {
             ClientFrame::UserTyping(typing) => {
                 match self.places.get(&typing.conversation_id).map(|place| place.small) {
                     Some(small) => {
-                        if small {
+                        let UserTyping { conversation_id: id, typing: now } = typing;
+                        if small && self.typing.admits(id, now, Instant::now()) {
                             self.state.chat.typing(who, typing);
                         }
                         return Ok(()); // no ack: best effort

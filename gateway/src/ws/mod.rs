@@ -8,6 +8,7 @@ mod outlet;
 mod places;
 mod resume;
 mod upgrade;
+mod typing;
 
 pub use asyncapi::asyncapi;
 pub use upgrade::{SocketState, router};
