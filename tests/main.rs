@@ -20,6 +20,7 @@ mod fanout;
 mod feed;
 mod invariants;
 mod outage;
+mod overload;
 mod replay;
 mod rest;
 mod serve;

@@ -51,6 +51,8 @@ impl Chat {
         if cursors.len() > limits::CURSORS {
             return Err(Problem::field("cursors", format!("at most {}", limits::CURSORS)));
         }
+        // A resume like any other.
+        let _turn = self.inner.admission.admit().await?;
         let limit = limits::CONVERSATIONS;
         let views = self.views(who.user, &Select::Newest { after: None, limit }).await?;
         let gone = cursors.keys().filter(|id| !views.iter().any(|view| view.id == **id));
@@ -69,9 +71,9 @@ impl Chat {
             conversations.push(conversation);
             due.extend(position.map(|position| Due { place, position, reader }));
         }
+        self.read_due(due, &mut conversations).await?;
         let complete = conversations.iter().all(|conversation| conversation.complete);
         Ok(SyncResponse { conversations, complete })
-        self.read_due(due, &mut conversations).await?;
     }
 
     /// Reads on, many conversations at once, until all are complete or the
@@ -98,10 +100,8 @@ impl Chat {
             for (due, range) in some.into_iter().zip(ranges) {
                 unfinished.extend(conversations[due.place].go_on(due, range?, &mut room));
             }
-        }
-    }
             unfinished.into_iter().rev().for_each(|first| due.push_front(first));
-}
+        }
         Ok(())
     }
 }
@@ -126,6 +126,8 @@ struct Room {
 impl Room {
     fn is_full(&self) -> bool {
         self.events == 0 || self.bytes == 0
+    }
+}
 
 /// A conversation's part of the answer, and where its events begin if it has
 /// any.

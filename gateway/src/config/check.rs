@@ -93,6 +93,7 @@ fn durations(config: &Config, rule: &mut Rule<'_>) {
         ("heartbeat_interval", config.heartbeat_interval, DAY),
         ("idle_timeout", config.idle_timeout, DAY),
         ("stalled_timeout", config.stalled_timeout, DAY),
+        ("resume_patience", config.resume_patience, Duration::from_secs(60)),
     ];
     for (key, value, most) in all {
         rule(!value.is_zero(), &|| format!("{key} must be longer than nothing."));

@@ -4,11 +4,12 @@ mod asyncapi;
 mod commands;
 mod connection;
 mod frame;
+mod greeting;
 mod outlet;
 mod places;
 mod resume;
-mod upgrade;
 mod typing;
+mod upgrade;
 
 pub use asyncapi::asyncapi;
 pub use upgrade::{SocketState, router};

@@ -15,8 +15,8 @@ use super::{
     places::{Place, Places, Step},
 };
 use crate::{
-    chat::{Start, start_of},
-    hub::{Cause, Item, Pulled},
+    chat::{Admitted, Start, start_of},
+    hub::{Cause, Item, PULLS, Pulled},
     model::*,
     problem::{Code, Problem},
     store::{Membership, Select, UserState},
@@ -27,7 +27,14 @@ use crate::{
 const SNAPSHOT_BYTES: usize = 4 * 1024;
 
 impl<S: Socket> Connection<S> {
-    pub(super) async fn resume(&mut self, hello: Hello) -> Result<(), Cause> {
+    /// `account` was read after this connection began to listen for changes of
+    /// it; `turn` is given back before anything waits for the client.
+    pub(super) async fn resume(
+        &mut self,
+        hello: Hello,
+        account: UserState,
+        turn: Admitted,
+    ) -> Result<(), Cause> {
         let user = self.who().user;
         self.heed().await?;
         let ids: Vec<_> = current(&account).map(|membership| membership.conversation_id).collect();
@@ -37,6 +44,7 @@ impl<S: Socket> Connection<S> {
         // Only now the snapshot: a removal that it does not show comes later
         // than its `last_seq`, to a place that listens.
         let mut views = chat.all_views(user).await.map_err(|p| failed(&p))?;
+        drop(turn);
         let before = views.len();
         views.retain(|view| joined.contains_key(&view.id));
         // Joined in between: added like any other, after `live`.
@@ -70,14 +78,6 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    /// While catching up: what cannot wait until that is done. The rest stays
-    /// noted.
-    async fn heed(&mut self) -> Result<(), Cause> {
-        let mailbox = self.registered.mailbox.clone();
-        let urgent = mailbox.take_urgent();
-        if let Some(ending) = urgent.ending {
-            return self.end(ending).await;
-        }
     /// Tells what lies between the cursors and the snapshot.
     async fn catch_up_with(&mut self, views: &[Conversation]) -> Result<(), Cause> {
         let mut behind: VecDeque<_> = views.iter().map(|view| (view.id, view.last_seq)).collect();
@@ -104,6 +104,14 @@ impl<S: Socket> Connection<S> {
         }
     }
 
+    /// While catching up: what cannot wait until that is done. The rest stays
+    /// noted.
+    pub(super) async fn heed(&mut self) -> Result<(), Cause> {
+        let mailbox = self.registered.mailbox.clone();
+        let urgent = mailbox.take_urgent();
+        if let Some(ending) = urgent.ending {
+            return self.end(ending).await;
+        }
         if urgent.changed {
             self.account().await?;
             self.look_later = true;
@@ -272,6 +280,7 @@ impl<S: Socket> Connection<S> {
                 self.tell_entry(entry).await?;
             }
         }
+        Ok(true)
     }
 
     /// The log is another one than was told: the client drops what it has.
@@ -280,7 +289,6 @@ impl<S: Socket> Connection<S> {
         match self.state.chat.view(user, id).await {
             Ok(view) => {
                 if let Some(place) = self.places.remove(&id) {
-        Ok(true)
                     self.places.insert(id, Place::at(place.joined, &view, user));
                 }
                 self.tell_reset(view, ResetReason::Fork).await
