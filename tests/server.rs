@@ -36,6 +36,7 @@ impl Server {
             max_connections: 100,
             header_timeout: limits::ANSWER,
             request_timeout: limits::ANSWER,
+            write_timeout: limits::ANSWER,
         };
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -104,7 +105,7 @@ async fn an_answer_that_is_not_taken_is_given_up() {
     let quick = Duration::from_millis(300);
     let server = Server::start(Router::new().route("/", get(large)), |settings| {
         settings.max_connections = 1;
-        settings.request_timeout = quick;
+        settings.write_timeout = quick;
     })
     .await;
     let mut stalled = server.connect().await;
@@ -258,6 +259,7 @@ async fn the_commands_talk_to_the_admin_listener() {
             max_connections: 1,
             header_timeout: limits::ANSWER,
             request_timeout: limits::ANSWER,
+            write_timeout: limits::ANSWER,
         },
         Metrics::new(),
     );

@@ -119,7 +119,7 @@ async fn connection(
 ) {
     // Small frames must not wait for the acknowledgement of earlier ones.
     let _ = stream.set_nodelay(true);
-    let stream = Impatient::new(stream, settings.request_timeout);
+    let stream = Impatient::new(stream, settings.write_timeout);
     let marked: MapRequest<_, _> = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
         request.extensions_mut().insert(place.clone());
