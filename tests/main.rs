@@ -22,6 +22,7 @@ mod feed;
 mod invariants;
 mod model;
 mod outage;
+mod overload;
 mod replay;
 mod rest;
 mod serve;

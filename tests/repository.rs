@@ -15,7 +15,7 @@ use crate::support::{read, repository, reproduces};
 const FLOORS: &[&[&str]] = &[
     &["model", "planted", "version"],
     &["clock", "config", "problem", "shutdown"],
-    &["metrics", "telemetry"],
+    &["budget", "merge", "metrics", "telemetry"],
     &["redis", "server", "store"],
     &["bus", "cache"],
     &["auth", "hub"],

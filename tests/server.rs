@@ -36,6 +36,7 @@ impl Server {
             max_connections: 100,
             header_timeout: limits::ANSWER,
             request_timeout: limits::ANSWER,
+            write_timeout: limits::ANSWER,
         };
         change(&mut settings);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -96,6 +97,23 @@ async fn slow_headers_are_cut_off() {
     let mut idle = server.connect().await;
     idle.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
     assert!(rest(&mut idle).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_taken_is_given_up() {
+    let large = async || vec![0_u8; 64 * 1024 * 1024];
+    let quick = Duration::from_millis(300);
+    let server = Server::start(Router::new().route("/", get(large)), |settings| {
+        settings.max_connections = 1;
+        settings.write_timeout = quick;
+    })
+    .await;
+    let mut stalled = server.connect().await;
+    stalled.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stalled.readable().await.unwrap();
+    assert!(server.acceptor.is_full());
+    let gone = async || (!server.acceptor.is_full()).then_some(());
+    eventually("it was given up", limits::ANSWER, gone).await;
 }
 
 #[tokio::test]
@@ -241,6 +259,7 @@ async fn the_commands_talk_to_the_admin_listener() {
             max_connections: 1,
             header_timeout: limits::ANSWER,
             request_timeout: limits::ANSWER,
+            write_timeout: limits::ANSWER,
         },
         Metrics::new(),
     );

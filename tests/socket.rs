@@ -3,4 +3,5 @@
 mod delivery;
 mod frames;
 mod live;
+mod overload;
 mod resume;

@@ -14,7 +14,7 @@ use crate::{
         Cache, RedisCache, RedisLimits,
         limits::{Limits, LocalLimits},
     },
-    chat::Chat,
+    chat::{AdmissionSettings, Chat},
     clock::Clock,
     config::{Config, Registration},
     http::{self, AllowedOrigins, AppState, HttpSettings, Origin},
@@ -100,8 +100,19 @@ impl App {
         cache.start(&shutdown);
         let hub =
             Hub::new(store.clone(), bus, origin, clock.clone(), metrics.clone(), shutdown.clone());
-        let chat =
-            Chat::new(store.clone(), cache, hub, clock.clone(), metrics.clone(), shutdown.clone());
+        let chat = Chat::new(
+            store.clone(),
+            cache,
+            hub,
+            clock.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+            AdmissionSettings {
+                at_once: config.resumes_at_once,
+                waiting: config.resumes_waiting,
+                patience: config.resume_patience,
+            },
+        );
         Ok(Self { store, auth, chat, clock, metrics, keys, arrivals, config, shutdown })
     }
 
@@ -220,6 +231,7 @@ fn auth_settings(config: &Config) -> AuthSettings {
         registration_open: config.registration == Registration::Open,
         access_ttl: config.access_token_ttl,
         refresh_ttl: config.refresh_token_ttl,
+        max_devices: i64::from(config.max_devices_per_user),
         passwords: PasswordSettings {
             workers: config.password_hashers,
             ..PasswordSettings::default()

@@ -1,5 +1,6 @@
 pub mod app;
 pub mod auth;
+pub mod budget;
 pub mod bus;
 pub mod cache;
 pub mod chat;
@@ -8,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod merge;
 pub mod metrics;
 pub mod model;
 pub mod planted;

@@ -121,6 +121,10 @@ impl Problem {
         }
     }
 
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.retry_after.map(|wait| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX))
+    }
+
     pub fn after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
         self

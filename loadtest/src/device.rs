@@ -16,14 +16,23 @@ pub struct Device {
 
 impl Device {
     pub async fn connect(url: &str, user: &Seeded) -> Outcome<Self> {
+        let mut device = Self::open(url, user).await?;
+        device.hello(&json!({})).await?;
+        while device.next().await?["type"] != "live" {}
+        Ok(device)
+    }
+
+    /// Up to the upgrade.
+    pub async fn open(url: &str, user: &Seeded) -> Outcome<Self> {
         let mut request = format!("{url}/ws").into_client_request()?;
         let bearer = format!("Bearer {}", user.access_token).parse()?;
         request.headers_mut().insert("authorization", bearer);
         let (socket, _) = tokio_tungstenite::connect_async(request).await?;
-        let mut device = Self { socket };
-        device.write(&json!({ "type": "hello", "payload": { "cursors": {} } })).await?;
-        while device.next().await?["type"] != "live" {}
-        Ok(device)
+        Ok(Self { socket })
+    }
+
+    pub async fn hello(&mut self, cursors: &Value) -> Outcome {
+        self.write(&json!({ "type": "hello", "payload": { "cursors": cursors } })).await
     }
 
     pub async fn write(&mut self, frame: &Value) -> Outcome {

@@ -6,11 +6,13 @@
 //! loadtest idle --tokens tokens.json --connections 5000 --pid <gateway>
 //! loadtest send --tokens tokens.json --senders 256 --seconds 10
 //! loadtest across --tokens tokens.json --url ws://one:8080 --url ws://two:8080
+//! loadtest resume --tokens tokens.json --url ws://one:8080 --url ws://two:8080 --pid <one> --admin two:9090
 //! ```
 
 mod across;
 mod device;
 mod idle;
+mod resume;
 mod send;
 
 use std::{error::Error, path::PathBuf};
@@ -35,6 +37,8 @@ enum Command {
     Send(send::Send),
     /// Send on one gateway, listen on another, and tell how long it takes
     Across(across::Across),
+    /// Kill a gateway and bring all of its devices back at once
+    Resume(resume::Resume),
 }
 
 #[derive(Args, Clone)]
@@ -72,5 +76,6 @@ async fn main() -> Outcome {
         Command::Idle(idle) => idle.run().await,
         Command::Send(send) => send.run().await,
         Command::Across(across) => across.run().await,
+        Command::Resume(resume) => resume.run().await,
     }
 }

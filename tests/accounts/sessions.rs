@@ -23,6 +23,7 @@ crate::on_both_databases![
     a_new_password_ends_the_other_devices,
     a_login_under_way_does_not_outlive_a_new_password,
     a_device_is_listed_and_can_be_ended_from_another,
+    one_device_too_many_signs_out_the_one_seen_longest_ago,
     the_sockets_of_one_user_are_limited,
     sockets_of_one_user_that_come_at_once_are_limited_too,
 ];
@@ -256,6 +257,22 @@ async fn a_device_is_listed_and_can_be_ended_from_another(database: Database) {
     assert_eq!(ada.delete("/devices/nonsense").await.refused(400), "invalid_request");
     let left: Page<parley::model::Device> = ada.get("/devices").await.ok();
     assert_eq!(left.items.len(), 1);
+}
+
+async fn one_device_too_many_signs_out_the_one_seen_longest_ago(database: Database) {
+    let cluster = Cluster::configured(database, 1, |config| config.max_devices_per_user = 2).await;
+    let first = cluster.register("ada").await;
+    let mut socket = first.connect().await;
+    let second = Person::login(cluster.url(), "ada").await;
+    alive(&mut socket).await;
+    cluster.replicas[0].clock.advance(SECOND);
+    let third = Person::login(cluster.url(), "ada").await;
+    closed_4403(&mut socket).await;
+    assert_eq!(first.get("/users/me").await.refused(401), "signed_out");
+    for device in [&second, &third] {
+        let devices: Page<serde_json::Value> = device.get("/devices").await.ok();
+        assert_eq!(devices.items.len(), 2);
+    }
 }
 
 async fn the_sockets_of_one_user_are_limited(database: Database) {

@@ -13,6 +13,7 @@ use crate::support::{
 crate::on_both_databases![
     conversations_come_newest_activity_first,
     people_and_participants_come_in_pages,
+    devices_come_last_seen_first,
     history_pages_join_without_holes,
     an_empty_end_of_history_is_a_page_too,
 ];
@@ -168,4 +169,29 @@ async fn an_empty_end_of_history_is_a_page_too(database: Database) {
     assert!(ask("before=1").await.has_more_after || !ask("before=1").await.has_more_before);
     let above = ask("after=2").await;
     assert!(!above.has_more_after);
+}
+
+async fn devices_come_last_seen_first(database: Database) {
+    let cluster = Cluster::start(database, 1).await;
+    let mut ada = cluster.register("ada").await;
+    let mut logins = vec![ada.device];
+    for n in 0..4 {
+        // Two of them within the same moment.
+        if n != 1 {
+            cluster.replicas[0].clock.advance(std::time::Duration::from_secs(1));
+        }
+        ada = Person::login(cluster.url(), "ada").await;
+        logins.push(ada.device);
+    }
+    let whole: Page<Device> = ada.get("/devices").await.ok();
+    let order: Vec<_> = whole.items.iter().map(|device| device.id).collect();
+    logins.reverse();
+    assert_eq!((&order, whole.next), (&logins, None));
+    assert_eq!(whole.items.iter().filter(|device| device.current).count(), 1);
+    assert!(whole.items[0].current, "whoever asks was just seen");
+    for limit in [1, 2, 5, 6] {
+        let paged: Vec<Device> = all(&ada, "/devices", limit).await;
+        assert_eq!(paged.iter().map(|device| device.id).collect::<Vec<_>>(), order, "{limit}");
+    }
+    assert_eq!(ada.get("/devices?after=x").await.refused(400), "invalid_cursor");
 }

@@ -12,6 +12,7 @@ use crate::support::{
 
 crate::on_both_databases![
     typing_is_told_to_the_other_only,
+    typing_is_told_once_a_second,
     reading_is_told_to_others_at_most_once_a_second,
     presence_is_told_to_who_watches,
     what_one_may_not_see_moves_the_cursor,
@@ -42,6 +43,30 @@ async fn typing_is_told_to_the_other_only(database: Database) {
     for device in [&mut own, &mut own_other, &mut stranger] {
         device.stays_quiet().await;
     }
+}
+
+async fn typing_is_told_once_a_second(database: Database) {
+    let cluster = Cluster::start(database, 1).await;
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let id = ada.direct(&bo).await.id;
+    let (mut own, mut partner) = (ada.connect().await, bo.connect().await);
+    let began = Instant::now();
+    for n in 0..100 {
+        let payload = json!({ "conversation_id": id, "typing": n % 2 == 0 });
+        own.write(&json!({ "type": "user.typing", "payload": payload })).await;
+    }
+    own.send(id, "typed").await;
+    let mut told = Vec::new();
+    loop {
+        match partner.next().await {
+            ServerFrame::UserTyping { payload, .. } => told.push(payload.typing),
+            ServerFrame::MessageNew { .. } => break,
+            _ => {}
+        }
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    assert!(told.starts_with(&[true, false]), "{told:?}");
+    assert!(told.len() <= 2 * (seconds + 1), "{} in {seconds} s", told.len());
 }
 
 async fn reading_is_told_to_others_at_most_once_a_second(database: Database) {

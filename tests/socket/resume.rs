@@ -3,12 +3,15 @@
 
 use std::collections::HashMap;
 
+use futures_util::future::join_all;
 use parley::model::*;
 use serde_json::json;
 
 use crate::support::{
     client::{Device, Person},
     cluster::{Cluster, Database},
+    eventually,
+    limits::SOON,
 };
 
 crate::on_both_databases![
@@ -20,6 +23,8 @@ crate::on_both_databases![
     sync_tells_every_status,
     sync_comes_in_pages_of_a_thousand_events,
     sync_answers_first_what_was_asked,
+    sync_answers_at_most_a_mebibyte_of_events,
+    devices_that_come_back_together_read_once,
 ];
 
 /// Frames sent before their answers are read.
@@ -27,13 +32,18 @@ const AT_ONCE: usize = 50;
 
 /// Says `count` things, as fast as one socket goes.
 async fn fill(person: &Person, id: ConversationId, count: usize) {
+    fill_with(person, id, count, "").await;
+}
+
+/// Likewise, with this before the number of each.
+async fn fill_with(person: &Person, id: ConversationId, count: usize, what: &str) {
     let mut device = person.connect().await;
     let mut left = count;
     while left > 0 {
         let now = left.min(AT_ONCE);
         let mut last = 0;
         for n in 0..now {
-            let (key, body) = (ClientMessageId::new(), format!("{n}"));
+            let (key, body) = (ClientMessageId::new(), format!("{what}{n}"));
             let payload = json!({ "conversation_id": id, "client_msg_id": key, "body": body });
             last = device.post("message.send", payload).await;
         }
@@ -291,4 +301,71 @@ async fn sync_answers_first_what_was_asked(database: Database) {
     assert!(!answer.complete);
     let asked = answer.conversations.iter().find(|c| c.id == asked).unwrap();
     assert_eq!((asked.status, asked.complete, asked.events.len()), (SyncStatus::Ok, true, 2));
+}
+
+async fn sync_answers_at_most_a_mebibyte_of_events(database: Database) {
+    let cluster = Cluster::start(database, 1).await;
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let ids = [ada.group("One", &[&bo]).await.id, ada.group("Two", &[&bo]).await.id];
+    let large = "\u{1}".repeat(3_900); // six bytes each in JSON
+    for id in ids {
+        fill_with(&ada, id, 40, &large).await;
+    }
+    let mut cursors: Cursors = ids.map(|id| (id, Cursor { seq: 0, event_id: None })).into();
+    let mut pages = 0;
+    loop {
+        let answer = sync(&bo, &cursors).await;
+        pages += 1;
+        let mut bytes = 0;
+        for conversation in &answer.conversations {
+            bytes += conversation.events.iter().map(|event| event.get().len()).sum::<usize>();
+            for frame in events_of(conversation) {
+                let ServerFrame::MessageNew { seq, event_id, .. } = frame else {
+                    panic!("{frame:?}")
+                };
+                assert_eq!(seq, cursors[&conversation.id].seq + 1);
+                cursors.insert(conversation.id, Cursor { seq, event_id: Some(event_id) });
+            }
+        }
+        assert!(bytes < limits::SYNC_BYTES + 32 * 1024, "{bytes} in one answer");
+        if answer.complete {
+            break;
+        }
+    }
+    assert_eq!(pages, 2, "1.9 MB in all");
+    assert!(ids.iter().all(|id| cursors[id].seq == 41));
+}
+
+async fn devices_that_come_back_together_read_once(database: Database) {
+    const DEVICES: usize = 40;
+    let cluster = Cluster::start(database, 1).await;
+    let replica = &cluster.replicas[0];
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let ids = [ada.group("One", &[&bo]).await.id, ada.group("Two", &[&bo]).await.id];
+    let cursors: Cursors = [&ada.conversation(ids[0]).await, &ada.conversation(ids[1]).await]
+        .map(|c| (c.id, Cursor { seq: c.last_seq, event_id: Some(c.last_event_id) }))
+        .into();
+    // Nobody is here, so no ring holds it.
+    for id in ids {
+        fill(&ada, id, 20).await;
+    }
+    let nobody_left = async || (replica.counted("parley_connections ") == 0.0).then_some(());
+    eventually("who wrote has left", SOON, nobody_left).await;
+    let before = replica.counted("parley_gaps_filled_total{source=\"store\"}");
+    let statements = replica.counted("parley_log_reads_total");
+    let devices = join_all((0..DEVICES).map(|_| bo.resume(cursors.clone()))).await;
+    for device in &devices {
+        for id in ids {
+            let of = |frame: &&ServerFrame| {
+                serde_json::to_value(frame).unwrap()["conversation_id"] == json!(id)
+            };
+            let seqs: Vec<_> = device.missed.iter().filter(of).filter_map(seq_of).collect();
+            assert_eq!(seqs, (2..=21).collect::<Vec<_>>());
+        }
+    }
+    let ranges = replica.counted("parley_gaps_filled_total{source=\"store\"}") - before;
+    let statements = replica.counted("parley_log_reads_total") - statements;
+    println!("{DEVICES} devices, 2 conversations: {ranges} ranges in {statements} statements");
+    assert_eq!(ranges, 2.0, "each range once, whoever asks");
+    assert!(statements <= 2.0, "{statements}");
 }

@@ -12,6 +12,7 @@ store_contract![
     search_finds_starts_of_words,
     a_refresh_generation_moves_once,
     revoking_spares_whom_it_should,
+    one_login_too_many_ends_the_one_seen_longest_ago,
     a_new_password_ends_the_other_sessions,
     what_was_checked_before_a_change_counts_no_more,
     disabling_ends_all_sessions,
@@ -107,11 +108,37 @@ async fn a_refresh_generation_moves_once(db: Db) {
     assert!(db.store.device_state(DeviceId::new()).await.unwrap().is_none());
 }
 
+async fn one_login_too_many_ends_the_one_seen_longest_ago(db: Db) {
+    const MOST: i64 = 3;
+    let [ada, bob] = db.users(["ada", "bob"]).await;
+    let first = db.devices(ada).await[0].id;
+    let account = db.store.account(ada).await.unwrap().unwrap();
+    let login = async |second| {
+        let device = NewDevice { created_at: at(second), ..new_device(ada) };
+        let gone = db.store.create_device(&device, &account, MOST).await.unwrap();
+        (device.id, gone.expect("the account is as it was"))
+    };
+    let (second, gone) = login(10).await;
+    assert_eq!(gone, []);
+    assert_eq!(login(20).await.1, []);
+    db.store.touch_device(first, at(30)).await.unwrap();
+    // Not the oldest login: the one that was seen longest ago.
+    assert_eq!(login(40).await.1, [second]);
+    assert_eq!(db.devices(ada).await.len(), 3);
+    assert!(db.store.device_state(second).await.unwrap().unwrap().revoked);
+    // Of those that have ended no more are kept either.
+    for n in 5..10 {
+        assert_eq!(login(n * 10).await.1.len(), 1);
+    }
+    assert!(db.store.device_state(second).await.unwrap().is_none(), "forgotten");
+    assert_eq!((db.devices(ada).await.len(), db.devices(bob).await.len()), (3, 1));
+}
+
 async fn revoking_spares_whom_it_should(db: Db) {
     let [ada, bob] = db.users(["ada", "bob"]).await;
     let (one, _two) = (db.device(ada).await, db.device(ada).await);
     let ids = async |user| -> HashSet<DeviceId> {
-        db.store.devices(user).await.unwrap().into_iter().map(|device| device.id).collect()
+        db.devices(user).await.into_iter().map(|device| device.id).collect()
     };
     assert_eq!(ids(ada).await.len(), 3);
 
@@ -135,11 +162,11 @@ async fn a_new_password_ends_the_other_sessions(db: Db) {
     assert!(db.store.change_password(&before, "new", kept.id, at(1)).await.unwrap());
     let account = db.store.account(user).await.unwrap().unwrap();
     assert_eq!((account.password_hash.as_str(), account.token_epoch), ("new", 0));
-    assert_eq!(db.store.devices(user).await.unwrap().len(), 1);
+    assert_eq!(db.devices(user).await.len(), 1);
 
     db.store.set_password(user, "newer", at(2)).await.unwrap();
     assert_eq!(db.store.account(user).await.unwrap().unwrap().token_epoch, 1);
-    assert!(db.store.devices(user).await.unwrap().is_empty());
+    assert!(db.devices(user).await.is_empty());
     refuses!(db.store.set_password(UserId::new(), "x", at(3)).await, Refusal::NotFound);
 }
 
@@ -147,11 +174,11 @@ async fn what_was_checked_before_a_change_counts_no_more(db: Db) {
     let user = db.user("ada").await;
     let current = async || db.store.account(user).await.unwrap().unwrap();
     let refused = async |checked: &Account| {
-        let before = db.store.devices(user).await.unwrap();
+        let before = db.devices(user).await;
         let device = new_device(user);
-        assert!(!db.store.create_device(&device, checked).await.unwrap());
+        assert!(db.store.create_device(&device, checked, 9).await.unwrap().is_none());
         assert!(!db.store.change_password(checked, "stale", device.id, at(9)).await.unwrap());
-        assert_eq!(db.store.devices(user).await.unwrap(), before);
+        assert_eq!(db.devices(user).await, before);
         assert_ne!(current().await.password_hash, "stale");
     };
     let kept = db.device(user).await;
@@ -193,7 +220,7 @@ async fn erasing_frees_the_name_and_keeps_the_words(db: Db) {
     assert!(account.disabled && account.password_hash.is_empty());
     assert_ne!(account.user.username, "ada");
     assert!(!account.user.display_name.contains("ada"));
-    assert!(db.store.devices(ada).await.unwrap().is_empty());
+    assert!(db.devices(ada).await.is_empty());
     assert_eq!(db.log(id).await[1].message.body.as_deref(), Some("remember me"));
     db.user("ada").await;
     // No name that somebody may have is in the way of the next one.
@@ -224,7 +251,7 @@ async fn devices_are_touched_forwards(db: Db) {
     let device = db.device(ada).await;
     db.store.touch_device(device.id, at(9)).await.unwrap();
     db.store.touch_device(device.id, at(4)).await.unwrap();
-    let seen = db.store.devices(ada).await.unwrap();
+    let seen = db.devices(ada).await;
     assert_eq!((seen[0].id, seen[0].last_seen_at), (device.id, at(9)));
     let mut latest = db.store.last_seen(&[ada, bob, UserId::new()]).await.unwrap();
     latest.sort();

@@ -88,8 +88,13 @@ impl Db {
     async fn device(&self, user: UserId) -> NewDevice {
         let device = new_device(user);
         let account = self.store.account(user).await.expect("an account").expect("an account");
-        assert!(self.store.create_device(&device, &account).await.expect("a device"));
+        let made = self.store.create_device(&device, &account, 100).await.expect("a device");
+        assert_eq!(made, Some(vec![]));
         device
+    }
+
+    async fn devices(&self, user: UserId) -> Vec<Device> {
+        self.store.devices(user, None, 100).await.expect("devices")
     }
 
     async fn users<const N: usize>(&self, names: [&str; N]) -> [UserId; N] {

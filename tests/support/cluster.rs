@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parley::{
     app::App,
+    chat::Admission,
     clock::Clock,
     config::{Config, SecretUrl},
     metrics::Metrics,
@@ -43,6 +44,8 @@ pub struct Replica {
     pub metrics: Metrics,
     pub store: Store,
     pub shutdown: Shutdown,
+    /// Whoever holds its places keeps devices waiting.
+    pub admission: Admission,
     served: JoinHandle<()>,
 }
 
@@ -120,8 +123,10 @@ impl Cluster {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let (metrics, store) = (app.metrics.clone(), app.store.clone());
+        let admission = app.chat.admission().clone();
         let served = tokio::spawn(app.serve(listener, acceptor));
-        self.replicas.push(Replica { url, clock, metrics, store, shutdown, served });
+        let replica = Replica { url, clock, metrics, store, shutdown, admission, served };
+        self.replicas.push(replica);
     }
 
     /// Ends a replica without a drain; returns once it no longer listens. The
@@ -196,6 +201,13 @@ impl Cluster {
 }
 
 impl Replica {
+    /// The sum of the metrics whose name and labels begin like this.
+    pub fn counted(&self, name: &str) -> f64 {
+        let text = self.metrics.render();
+        let values = text.lines().filter(|line| line.starts_with(name));
+        values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
     /// It has noticed that Redis is there, or is not.
     pub async fn reaches_redis(&self, reached: bool) {
         // Its description begins in the same way.

@@ -146,6 +146,24 @@ impl Serving {
         names.flatten().map(|name| name.trim().to_owned()).collect()
     }
 
+    /// Resident memory in KiB, now and at its highest.
+    pub fn memory(&self) -> (u64, u64) {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let kib = |name| {
+            let line = status.lines().find_map(|line: &str| line.strip_prefix(name));
+            line.and_then(|line| line.split_whitespace().next()).unwrap().parse().unwrap()
+        };
+        (kib("VmRSS:"), kib("VmHWM:"))
+    }
+
+    /// The sum of the metrics whose name and labels begin like this.
+    pub async fn counted(&self, name: &str) -> f64 {
+        let scraped = reqwest::get(format!("{}/metrics", self.admin)).await.unwrap();
+        let text = scraped.text().await.unwrap();
+        let values = text.lines().filter(|line| line.starts_with(name));
+        values.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum()
+    }
+
     /// Sends a signal by name, as `kill` does.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().to_string();

@@ -53,7 +53,7 @@ fn replica(store: &Store, (bus, arrivals): (Bus, Arrivals), shutdown: &Shutdown)
         Hub::new(store.clone(), bus, origin, clock.clone(), metrics.clone(), shutdown.clone());
     tokio::spawn(hub.clone().listen(arrivals, shutdown.kill_token()));
     let cache = Cache::local(false, Duration::ZERO);
-    Chat::new(store, cache, hub, clock, metrics, shutdown)
+    Chat::new(store, cache, hub, clock, metrics, shutdown, Default::default())
 }
 
 /// On one thread: the subscriber is this thread's.

@@ -43,10 +43,11 @@ impl Auth {
         }
         let (device, device_secret) = new_device(account.user.id, label, auth.now())?;
         // Checking took a while: the password may be another one by now.
-        if !auth.store.create_device(&device, &account).await.map_err(stored)? {
-            return Err(wrong());
-        }
-        auth.signed_in(account.user, account.token_epoch, device, device_secret)
+        let most = auth.settings.max_devices;
+        let gone = auth.store.create_device(&device, &account, most).await.map_err(stored)?;
+        let displaced = !gone.ok_or_else(wrong)?.is_empty();
+        let signed_in = auth.signed_in(account.user, account.token_epoch, device, device_secret)?;
+        Ok(SignedIn { displaced, ..signed_in })
     }
 }
 

@@ -74,6 +74,8 @@ pub struct SignedIn {
     pub device_secret: Secret,
     pub user: User,
     pub device: Device,
+    /// Others of the user's devices had to go for it: tell their sessions.
+    pub displaced: bool,
 }
 
 impl Auth {

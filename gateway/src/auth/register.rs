@@ -70,7 +70,13 @@ impl Inner {
             last_seen_at: device.created_at,
             current: true,
         };
-        Ok(SignedIn { tokens: self.tokens(who, epoch, 0)?, device_secret, user, device })
+        Ok(SignedIn {
+            tokens: self.tokens(who, epoch, 0)?,
+            device_secret,
+            user,
+            device,
+            displaced: false,
+        })
     }
 }
 

@@ -86,13 +86,6 @@ impl Auth {
         self.inner.revoke(who.user, Revoke::All).await.map(drop)
     }
 
-    /// The user's living devices, last seen first.
-    pub async fn devices(&self, who: Principal) -> Result<Vec<Device>, Problem> {
-        let mut devices = self.inner.store.devices(who.user).await.map_err(stored)?;
-        devices.iter_mut().for_each(|device| device.current = device.id == who.device);
-        Ok(devices)
-    }
-
     /// Ends one device of the user's; `not_found` when there is none of theirs.
     pub async fn revoke_device(&self, who: Principal, device: DeviceId) -> Result<(), Problem> {
         let revoked = self.inner.revoke(who.user, Revoke::One(device)).await?;

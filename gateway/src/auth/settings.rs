@@ -17,6 +17,9 @@ pub struct AuthSettings {
     pub refresh_ttl: Duration,
     /// How long the refresh token before the current one is still answered.
     pub refresh_grace: Duration,
+    /// Living devices of one user; a login beyond them ends the one that was
+    /// seen longest ago.
+    pub max_devices: i64,
     pub passwords: PasswordSettings,
     pub rates: AuthRates,
 }
@@ -54,6 +57,7 @@ impl Default for AuthSettings {
             ticket_ttl: Duration::from_secs(30),
             refresh_ttl: 30 * 24 * 60 * MINUTE,
             refresh_grace: Duration::from_secs(30),
+            max_devices: 100,
             passwords: PasswordSettings::default(),
             rates: AuthRates::default(),
         }

@@ -1,6 +1,7 @@
 //! The use cases. The only room that combines store, bus and cache, and the
 //! only caller of the store's writing operations: what is written is told.
 
+mod admission;
 mod conversations;
 mod error;
 mod members;
@@ -14,6 +15,7 @@ mod sync;
 mod views;
 mod writer;
 
+pub use admission::{Admission, AdmissionSettings, Admitted};
 pub use sync::{Start, start_of};
 
 use std::{future::Future, sync::Arc, time::Duration};
@@ -47,6 +49,8 @@ struct Inner {
     shutdown: Shutdown,
     writer: writer::Writer,
     notices: reads::Notices,
+    accounts: people::Accounts,
+    admission: Admission,
 }
 
 impl Chat {
@@ -57,12 +61,25 @@ impl Chat {
         clock: Clock,
         metrics: Metrics,
         shutdown: Shutdown,
+        admission: AdmissionSettings,
     ) -> Self {
+        let admission = Admission::new(admission, metrics.clone());
         let writer = writer::Writer::start(&store, &hub, &metrics, &shutdown);
         let notices = reads::Notices::default();
-        Self {
-            inner: Arc::new(Inner { store, cache, hub, clock, metrics, shutdown, writer, notices }),
-        }
+        let accounts = people::accounts(&store, &shutdown);
+        let inner = Inner {
+            store,
+            cache,
+            hub,
+            clock,
+            metrics,
+            shutdown,
+            writer,
+            notices,
+            accounts,
+            admission,
+        };
+        Self { inner: Arc::new(inner) }
     }
 
     pub fn hub(&self) -> &Hub {
@@ -71,6 +88,10 @@ impl Chat {
 
     pub fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    pub fn admission(&self) -> &Admission {
+        &self.inner.admission
     }
 
     pub fn shutdown(&self) -> &Shutdown {

@@ -1,10 +1,41 @@
 //! Finding people, and being one.
 
+use std::collections::HashMap;
+
 use super::{Chat, page};
-use crate::{model::*, problem::Problem};
+use crate::{
+    merge::Merge,
+    model::*,
+    problem::Problem,
+    shutdown::Shutdown,
+    store::{Result as StoreResult, Store, StoreError, UserState},
+};
 
 /// Longest search text looked at.
 const QUERY_CHARS: usize = 64;
+
+/// Accounts read by one statement.
+const ACCOUNTS_AT_ONCE: usize = 64;
+
+/// Reads of accounts, for all connections that look at theirs.
+pub(super) type Accounts = Merge<UserId, StoreResult<Option<UserState>>>;
+
+pub(super) fn accounts(store: &Store, shutdown: &Shutdown) -> Accounts {
+    let store = store.clone();
+    Merge::start(shutdown, "accounts", ACCOUNTS_AT_ONCE, move |users: Vec<UserId>| {
+        let store = store.clone();
+        async move {
+            match store.user_states(&users).await {
+                Ok(states) => {
+                    let states: HashMap<_, _> =
+                        states.into_iter().map(|state| (state.user.id, state)).collect();
+                    users.iter().map(|user| Ok(states.get(user).cloned())).collect()
+                }
+                Err(error) => users.iter().map(|_| Err(error.clone())).collect(),
+            }
+        }
+    })
+}
 
 impl Chat {
     pub async fn user(&self, _who: Principal, id: UserId) -> Result<User, Problem> {
@@ -50,11 +81,23 @@ impl Chat {
     }
 
     /// Account, devices and memberships of a user, as they are now.
-    pub async fn user_state(
+    pub async fn user_state(&self, user: UserId) -> Result<Option<UserState>, Problem> {
+        let ending = || StoreError::Unavailable("the replica ends".into());
+        Ok(self.inner.accounts.ask(user).await.ok_or_else(ending)??)
+    }
+
+    /// My living devices, last seen first.
+    pub async fn devices(
         &self,
-        user: UserId,
-    ) -> Result<Option<crate::store::UserState>, Problem> {
-        Ok(self.inner.store.user_states(&[user]).await?.into_iter().next())
+        who: Principal,
+        page: Option<&str>,
+        limit: i64,
+    ) -> Result<Page<Device>, Problem> {
+        let limit = page::check_limit(limit)?;
+        let after = page::decode(page)?;
+        let mut devices = self.inner.store.devices(who.user, after, limit + 1).await?;
+        devices.iter_mut().for_each(|device| device.current = device.id == who.device);
+        Ok(page::cut(devices, limit, |device| (device.last_seen_at, device.id)))
     }
 
     pub async fn direct_partners(&self, user: UserId) -> Result<Vec<UserId>, Problem> {

@@ -1,15 +1,13 @@
 //! Where a device continues from what it holds: the rule that connecting,
 //! resuming and `POST /sync` share.
 
-use std::collections::HashMap;
-
-use serde_json::value::RawValue;
+use std::collections::VecDeque;
 
 use super::Chat;
 use crate::{
     model::*,
     problem::Problem,
-    store::{LogRange, Reader, Select},
+    store::{LogRange, RangeQuery, Reader, Select},
 };
 
 /// How a device goes on with a conversation.
@@ -53,81 +51,107 @@ impl Chat {
         if cursors.len() > limits::CURSORS {
             return Err(Problem::field("cursors", format!("at most {}", limits::CURSORS)));
         }
+        // A resume like any other.
+        let _turn = self.inner.admission.admit().await?;
         let limit = limits::CONVERSATIONS;
         let views = self.views(who.user, &Select::Newest { after: None, limit }).await?;
-        let mut room = limits::SYNC_EVENTS;
-        let mut conversations = Vec::new();
         let gone = cursors.keys().filter(|id| !views.iter().any(|view| view.id == **id));
-        conversations
-            .extend(gone.map(|id| SyncConversation::without_events(*id, SyncStatus::Gone)));
-        let held: HashMap<_, _> = cursors.iter().map(|(id, cursor)| (*id, *cursor)).collect();
+        let mut conversations: Vec<_> =
+            gone.map(|id| SyncConversation::without_events(*id, SyncStatus::Gone)).collect();
         // What was asked about comes first: what was not, a client with more
         // conversations than cursors is told anew each time, and would never
         // get to the rest.
         let (asked, others): (Vec<_>, Vec<_>) =
-            views.into_iter().partition(|view| held.contains_key(&view.id));
+            views.into_iter().partition(|view| cursors.contains_key(&view.id));
+        let mut due = VecDeque::new();
         for view in asked.into_iter().chain(others) {
-            let cursor = held.get(&view.id).copied();
-            conversations.push(self.sync_one(who, view, cursor, &mut room).await?);
+            let reader = Reader { user_id: who.user, joined_seq: view.joined_seq };
+            let (place, cursor) = (conversations.len(), cursors.get(&view.id).copied());
+            let (conversation, position) = begin(view, cursor);
+            conversations.push(conversation);
+            due.extend(position.map(|position| Due { place, position, reader }));
         }
+        self.read_due(due, &mut conversations).await?;
         let complete = conversations.iter().all(|conversation| conversation.complete);
         Ok(SyncResponse { conversations, complete })
     }
 
-    async fn sync_one(
+    /// Reads on, many conversations at once, until all are complete or the
+    /// answer is full.
+    async fn read_due(
         &self,
-        who: Principal,
-        view: Conversation,
-        cursor: Option<Cursor>,
-        room: &mut usize,
-    ) -> Result<SyncConversation, Problem> {
-        let (id, visible_from) = (view.id, view.visible_from_seq);
-        let (status, position) = match start_of(cursor, &view) {
-            Start::Cursor(cursor) if cursor.seq == view.last_seq => {
-                // No entries, but marks and settings may have moved.
-                let mut same = SyncConversation::without_events(id, SyncStatus::Ok);
-                same.conversation = Some(view);
-                return Ok(same);
+        mut due: VecDeque<Due>,
+        conversations: &mut [SyncConversation],
+    ) -> Result<(), Problem> {
+        let mut room = Room { events: limits::SYNC_EVENTS, bytes: limits::SYNC_BYTES };
+        while !due.is_empty() && !room.is_full() {
+            let some: Vec<_> = due.drain(..due.len().min(READ_AT_ONCE)).collect();
+            let share = room.bytes / some.len();
+            let query = |due: &Due| RangeQuery {
+                conversation_id: conversations[due.place].id,
+                after: due.position,
+                reader: Some(due.reader),
+                limit: i64::try_from(room.events).unwrap_or(limits::RESUME_ENTRIES),
+                weight: i64::try_from(share).unwrap_or(i64::MAX),
+            };
+            let queries: Vec<_> = some.iter().map(query).collect();
+            let ranges = self.inner.store.log_ranges(&queries).await?;
+            let mut unfinished = Vec::new();
+            for (due, range) in some.into_iter().zip(ranges) {
+                unfinished.extend(conversations[due.place].go_on(due, range?, &mut room));
             }
-            Start::Cursor(cursor) => (SyncStatus::Ok, cursor),
-            Start::Reset(_) => return Ok(SyncConversation::reset(view)),
-            Start::Snapshot if view.last_seq - view.joined_seq >= limits::RESUME_ENTRIES => {
-                // Too long to tell: the snapshot is where it starts.
-                let mut new = SyncConversation::without_events(id, SyncStatus::New);
-                new.conversation = Some(view);
-                return Ok(new);
-            }
-            Start::Snapshot => {
-                (SyncStatus::New, Cursor { seq: view.joined_seq - 1, event_id: None })
-            }
-        };
-        let mut answer = SyncConversation::without_events(id, status);
-        if *room == 0 {
-            answer.complete = false;
-            answer.conversation = Some(view);
-            return Ok(answer);
+            unfinished.into_iter().rev().for_each(|first| due.push_front(first));
         }
-        let reader = Reader { user_id: who.user, joined_seq: view.joined_seq };
-        let limit = i64::try_from(*room).unwrap_or(limits::RESUME_ENTRIES);
-        let range = self.inner.store.log_range(id, position, Some(reader), limit).await?;
-        match range {
-            LogRange::Fork { .. } => Ok(SyncConversation::reset(view)),
-            LogRange::Gone { .. } => Ok(SyncConversation::without_events(id, SyncStatus::Gone)),
-            LogRange::Entries { entries, head } => {
-                *room -= entries.len().min(*room);
-                let reached = entries.last().map_or(position.seq, |entry| entry.seq);
-                answer.complete = reached >= head.seq;
-                answer.conversation = Some(view);
-                answer.events = entries.into_iter().map(|entry| raw(entry, visible_from)).collect();
-                Ok(answer)
-            }
-        }
+        Ok(())
     }
 }
 
-fn raw(entry: LogEntry, visible_from: Seq) -> Box<RawValue> {
-    let frame = Entry::encode(entry).frame_for(visible_from);
-    serde_json::from_slice(frame.bytes()).unwrap_or_default()
+/// Conversations read by one statement.
+const READ_AT_ONCE: usize = 16;
+
+/// A conversation that has more to tell.
+struct Due {
+    /// In the answer.
+    place: usize,
+    position: Cursor,
+    reader: Reader,
+}
+
+/// What still fits into the answer.
+struct Room {
+    events: usize,
+    bytes: usize,
+}
+
+impl Room {
+    fn is_full(&self) -> bool {
+        self.events == 0 || self.bytes == 0
+    }
+}
+
+/// A conversation's part of the answer, and where its events begin if it has
+/// any.
+fn begin(view: Conversation, cursor: Option<Cursor>) -> (SyncConversation, Option<Cursor>) {
+    let part = |status, view: Conversation| {
+        let part = SyncConversation::without_events(view.id, status);
+        SyncConversation { conversation: Some(view), ..part }
+    };
+    let (status, position) = match start_of(cursor, &view) {
+        // No entries, but marks and settings may have moved.
+        Start::Cursor(cursor) if cursor.seq == view.last_seq => (SyncStatus::Ok, None),
+        Start::Cursor(cursor) => (SyncStatus::Ok, Some(cursor)),
+        Start::Reset(_) => (SyncStatus::Reset, None),
+        // Too long to tell: the snapshot is where it starts.
+        Start::Snapshot if view.last_seq - view.joined_seq >= limits::RESUME_ENTRIES => {
+            (SyncStatus::New, None)
+        }
+        Start::Snapshot => {
+            let before_first = Cursor { seq: view.joined_seq - 1, event_id: None };
+            (SyncStatus::New, Some(before_first))
+        }
+    };
+    let part = SyncConversation { complete: position.is_none(), ..part(status, view) };
+    (part, position)
 }
 
 impl SyncConversation {
@@ -135,8 +159,35 @@ impl SyncConversation {
         Self { id, status, conversation: None, events: vec![], complete: true }
     }
 
-    fn reset(view: Conversation) -> Self {
-        let id = view.id;
-        Self { conversation: Some(view), ..Self::without_events(id, SyncStatus::Reset) }
+    /// Takes in what was read, as far as there is room; what is left of it to
+    /// read.
+    fn go_on(&mut self, due: Due, range: LogRange, room: &mut Room) -> Option<Due> {
+        let (entries, head) = match range {
+            LogRange::Entries { entries, head } => (entries, head),
+            LogRange::Gone { .. } => {
+                *self = Self::without_events(self.id, SyncStatus::Gone);
+                return None;
+            }
+            LogRange::Fork { .. } => {
+                self.status = SyncStatus::Reset;
+                self.events.clear();
+                self.complete = true;
+                return None;
+            }
+        };
+        let visible_from = self.conversation.as_ref().map_or(0, |view| view.visible_from_seq);
+        let mut position = due.position;
+        for entry in entries {
+            if room.is_full() {
+                break;
+            }
+            position = Cursor { seq: entry.seq, event_id: Some(entry.event_id) };
+            let frame = Entry::encode(entry).frame_for(visible_from);
+            room.events -= 1;
+            room.bytes = room.bytes.saturating_sub(frame.bytes().len());
+            self.events.push(serde_json::from_slice(frame.bytes()).unwrap_or_default());
+        }
+        self.complete = position.seq >= head.seq;
+        (!self.complete).then_some(Due { position, ..due })
     }
 }

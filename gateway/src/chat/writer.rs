@@ -5,10 +5,11 @@
 
 use std::{
     hash::{BuildHasher, BuildHasherDefault, DefaultHasher},
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 const BATCH: usize = 256;
 /// Messages waiting for one writer; more are refused as retryable.
 const QUEUE: usize = 4_096;
+/// Of text waiting for all writers, in KiB; likewise.
+const QUEUE_KIB: usize = 32 * 1024;
 /// Writers on Postgres; SQLite has one writer anyway.
 const POSTGRES_WRITERS: usize = 2;
 
@@ -34,6 +37,7 @@ type Outcome = Result<(SendAck, Option<Message>), Problem>;
 /// messages are told in the order they were committed.
 pub(super) struct Writer {
     queues: Vec<mpsc::Sender<Job>>,
+    room: Arc<Semaphore>,
 }
 
 struct Job {
@@ -41,6 +45,8 @@ struct Job {
     outcome: oneshot::Sender<Outcome>,
     /// Its `message.send`.
     span: Span,
+    /// Until it is written.
+    room: OwnedSemaphorePermit,
 }
 
 /// A message with its place in the queue.
@@ -64,17 +70,22 @@ impl Writer {
             shutdown.supervise("writer", write(jobs, store, hub, metrics, shutdown.clone()));
             queue
         };
-        Self { queues: (0..writers).map(start).collect() }
+        let room = Arc::new(Semaphore::new(QUEUE_KIB));
+        Self { queues: (0..writers).map(start).collect(), room }
     }
 
     pub(super) fn queue(&self, message: NewMessage, span: Span) -> Result<Queued, Problem> {
         let hash = BuildHasherDefault::<DefaultHasher>::default().hash_one(message.conversation_id);
         let index = usize::try_from(hash).unwrap_or_default() % self.queues.len();
-        let (outcome, receiver) = oneshot::channel();
-        self.queues[index].try_send(Job { message, outcome, span }).map_err(|_| {
+        let overloaded = || {
             let detail = "Too many messages are waiting to be written; send it again shortly.";
             Problem::new(Code::Overloaded, detail).after(Duration::from_millis(500))
-        })?;
+        };
+        let kib = u32::try_from(message.body.len().div_ceil(1024)).unwrap_or(u32::MAX);
+        let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| overloaded())?;
+        let (outcome, receiver) = oneshot::channel();
+        let job = Job { message, outcome, span, room };
+        self.queues[index].try_send(job).map_err(|_| overloaded())?;
         Ok(Queued(receiver))
     }
 }
@@ -96,13 +107,13 @@ async fn write(
         }
         let append = traces::store_append(batch.iter().map(|job| &job.span));
         let (messages, senders): (Vec<_>, Vec<_>) =
-            batch.drain(..).map(|job| (job.message, (job.outcome, job.span))).unzip();
+            batch.drain(..).map(|job| (job.message, (job.outcome, job.span, job.room))).unzip();
         let begun = Instant::now();
         let commit = async { store.append(&messages).await.map_err(Problem::from) };
         let appended = match traces::within(append, commit).await {
             Ok(appended) => appended,
             Err(problem) => {
-                for (outcome, _) in senders {
+                for (outcome, ..) in senders {
                     metrics.message_rejected(problem.code.code());
                     // A sender that went away asks again with the same id.
                     let _ = outcome.send(Err(problem.clone()));
@@ -115,7 +126,7 @@ async fn write(
         let mut told = Vec::with_capacity(messages.len());
         let mut answers = Vec::with_capacity(messages.len());
         let results = messages.into_iter().zip(appended).zip(senders);
-        for ((message, appended), (outcome, span)) in results {
+        for ((message, appended), (outcome, span, _room)) in results {
             let answer = appended.map_err(Problem::from).map(|appended| {
                 let (ack, entry) = settle(message, appended);
                 let message = entry.as_ref().map(|entry| entry.message.clone());

@@ -33,6 +33,8 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
     rule(config.max_connections_per_user >= 1, &|| {
         "max_connections_per_user must be at least 1.".into()
     });
+    rule(config.max_devices_per_user >= 1, &|| "max_devices_per_user must be at least 1.".into());
+    rule(config.resumes_at_once <= 1_000, &|| "resumes_at_once: at most 1000.".into());
     rule(config.database_max_connections >= 2, &|| {
         "database_max_connections must be at least 2.".into()
     });
@@ -91,6 +93,7 @@ fn durations(config: &Config, rule: &mut Rule<'_>) {
         ("heartbeat_interval", config.heartbeat_interval, DAY),
         ("idle_timeout", config.idle_timeout, DAY),
         ("stalled_timeout", config.stalled_timeout, DAY),
+        ("resume_patience", config.resume_patience, Duration::from_secs(60)),
     ];
     for (key, value, most) in all {
         rule(!value.is_zero(), &|| format!("{key} must be longer than nothing."));

@@ -85,11 +85,16 @@ pub struct Config {
     pub access_token_ttl: Duration,
     #[serde(with = "values::duration")]
     pub refresh_token_ttl: Duration,
+    pub max_devices_per_user: u32,
     pub password_hashers: usize,
 
     pub replica: String,
     pub max_connections: usize,
     pub max_connections_per_user: usize,
+    pub resumes_at_once: usize,
+    pub resumes_waiting: usize,
+    #[serde(with = "values::duration")]
+    pub resume_patience: Duration,
     #[serde(with = "values::duration")]
     pub header_timeout: Duration,
     #[serde(with = "values::duration")]
@@ -177,6 +182,13 @@ impl Config {
             self.password_hashers = cores.min(4);
             derived.push(("password_hashers", "the default, from the number of cores"));
         }
+        if self.resumes_at_once == 0 {
+            self.resumes_at_once = match self.is_embedded() {
+                true => SQLITE_RESUMES,
+                false => usize::try_from(self.database_max_connections).unwrap_or(1),
+            };
+            derived.push(("resumes_at_once", "the default, from what the database takes"));
+        }
         if self.replica.is_empty() {
             self.replica = replica_name();
             derived.push(("replica", "the default, made at this start"));
@@ -186,6 +198,9 @@ impl Config {
         derived
     }
 }
+
+/// What reads of SQLite go on at once.
+const SQLITE_RESUMES: usize = 4;
 
 /// The host's name and a random part: two starts on one host never share it.
 fn replica_name() -> String {

@@ -55,6 +55,9 @@ pub(super) async fn login(
     body: Result<Json<LoginRequest>, Problem>,
 ) -> Result<(HeaderMap, Json<AuthResponse>), Problem> {
     let signed_in = state.auth.login(with_password(body)?, address).await?;
+    if signed_in.displaced {
+        state.chat.account_changed(signed_in.user.id).await;
+    }
     Ok(signed_in_answer(&state, page, signed_in))
 }
 
@@ -183,7 +186,7 @@ fn signed_in_answer(
     page: Option<Origin>,
     signed_in: SignedIn,
 ) -> (HeaderMap, Json<AuthResponse>) {
-    let SignedIn { tokens, device_secret, user, device } = signed_in;
+    let SignedIn { tokens, device_secret, user, device, .. } = signed_in;
     let (headers, Json(tokens)) = token_answer(state, page, tokens);
     let TokenResponse { access_token, refresh_token, token_type, expires_in } = tokens;
     let answer = AuthResponse {

@@ -4,21 +4,22 @@ use axum::{extract::State, http::StatusCode};
 
 use super::{
     AppState,
-    extract::{Json, Path},
+    extract::{Json, Path, Query},
+    page::PageQuery,
 };
 use crate::{model::*, problem::Problem};
 
-/// My devices, last seen first; all on one page.
+/// My devices, last seen first.
 #[utoipa::path(
-    get, path = "/devices", tag = "devices",
+    get, path = "/devices", tag = "devices", params(PageQuery),
     responses((status = 200, description = "My devices", body = Page<Device>)),
 )]
 pub(super) async fn list(
     State(state): State<AppState>,
     who: Principal,
+    Query(page): Query<PageQuery>,
 ) -> Result<Json<Page<Device>>, Problem> {
-    let items = state.auth.devices(who).await?;
-    Ok(Json(Page { items, next: None }))
+    state.chat.devices(who, page.after()?, page.limit()?).await.map(Json)
 }
 
 /// Sign one of my devices out.

@@ -35,6 +35,10 @@ pub struct ProblemBody {
     pub field: Option<String>,
     /// Whether the same request may succeed later: see `Retry-After`.
     pub retryable: bool,
+    /// `Retry-After` to the millisecond.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    #[ts(optional)]
+    pub retry_after_ms: Option<u64>,
 }
 
 impl From<&Problem> for ProblemBody {
@@ -48,6 +52,7 @@ impl From<&Problem> for ProblemBody {
             code: code.code().into(),
             field: problem.field.map(str::to_owned),
             retryable: code.retryable(),
+            retry_after_ms: problem.retry_after_ms(),
         }
     }
 }

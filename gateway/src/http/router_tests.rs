@@ -40,7 +40,7 @@ fn edge() -> Router {
     let auth = auth.expect("auth");
     let (bus, _arrivals) = Bus::local();
     let hub = Hub::new(store.clone(), bus, 1, clock.clone(), metrics.clone(), shutdown.clone());
-    let chat = Chat::new(store, cache, hub, clock, metrics.clone(), shutdown);
+    let chat = Chat::new(store, cache, hub, clock, metrics.clone(), shutdown, Default::default());
     let settings = HttpSettings {
         allowed_origins: Arc::new([Origin::parse("https://app.example").expect("an origin")]),
         ..HttpSettings::default()

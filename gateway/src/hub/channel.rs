@@ -10,6 +10,7 @@ use super::{
     ring::{Offer, Ring},
 };
 use crate::{
+    budget::Budget,
     model::*,
     planted::{self, Bug},
 };
@@ -23,7 +24,6 @@ pub(super) struct Channel {
     pub(super) state: Mutex<ChannelState>,
 }
 
-#[derive(Default)]
 pub(super) struct ChannelState {
     ring: Ring,
     /// Came before what lies below them: two replicas wrote at the same time.
@@ -82,8 +82,22 @@ impl ChannelState {
 }
 
 impl Channel {
-    pub(super) fn new(id: ConversationId) -> Arc<Self> {
-        Arc::new(Self { id, state: Mutex::default() })
+    /// `budget` is what the rings of all conversations may take.
+    pub(super) fn new(id: ConversationId, budget: &Arc<Budget>) -> Arc<Self> {
+        let state = ChannelState {
+            ring: Ring::new(budget.clone()),
+            early: BTreeMap::new(),
+            moved: false,
+            listeners: Listeners::new(),
+            filling: false,
+            again: false,
+        };
+        Arc::new(Self { id, state: Mutex::new(state) })
+    }
+
+    /// Gives the ring's room to others if nobody has added to it for a while.
+    pub(super) fn trim(&self) {
+        self.state.lock().ring.trim();
     }
 
     pub(super) fn head(&self) -> Option<(Seq, EventId)> {
@@ -127,8 +141,18 @@ impl Channel {
         others.for_each(|mailbox| mailbox.push(envelope));
     }
 
-    pub(super) fn read(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
-        self.state.lock().ring.after(position)
+    /// What the ring holds above a position, and whether that reaches the head;
+    /// nothing if there is nothing.
+    pub(super) fn read(&self, position: Cursor) -> Option<(Vec<Arc<Entry>>, bool)> {
+        let state = self.state.lock();
+        let entries = state.ring.after(position)?;
+        let (last, (head, _)) = (entries.last()?.seq, state.ring.head()?);
+        Some((entries, last == head))
+    }
+
+    /// Keeps what was read below the ring for who asks next.
+    pub(super) fn extend_down(&self, entries: &[Arc<Entry>]) {
+        self.state.lock().ring.extend_down(entries);
     }
 
     /// A snapshot of one connection saw this head; true if the caller must
@@ -219,7 +243,7 @@ mod tests {
 
     #[test]
     fn what_comes_early_waits_for_what_lies_below() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
@@ -247,7 +271,7 @@ mod tests {
     /// What a connection read before the log lost it, nobody else may know of.
     #[test]
     fn a_hint_that_the_store_knows_nothing_of_makes_everyone_look() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
@@ -260,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_log_that_starts_again_keeps_what_was_hinted_meanwhile() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.confirm(2, EventId::new(), mailbox.id);
@@ -275,7 +299,7 @@ mod tests {
     /// anyone where that head was the first that was known.
     #[test]
     fn a_snapshot_below_the_head_makes_its_connection_look_again() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let [late, current] = [Mailbox::new(me, 1), Mailbox::new(me, 1)];
         for mailbox in [&late, &current] {

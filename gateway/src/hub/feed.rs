@@ -62,6 +62,7 @@ impl Hub {
             }
             if pruned.elapsed() >= PRUNE_EVERY {
                 pruned = Instant::now();
+                self.trim_rings();
                 if let Err(error) = self.inner.store.prune_feed(KEEP_DOORBELLS).await {
                     tracing::warn!(%error, "old doorbells not pruned");
                 }
@@ -75,6 +76,14 @@ impl Hub {
         match self.inner.store.is_postgres() && !self.inner.bus.is_up() {
             true => interval / 2,
             false => interval,
+        }
+    }
+
+    /// Where rings take much, the quiet conversations' make room for the others'.
+    fn trim_rings(&self) {
+        if self.inner.rings.used() > 0.5 {
+            let held = self.inner.registry.held_conversations().into_iter();
+            held.filter_map(|id| self.inner.registry.channel(id)).for_each(|c| c.trim());
         }
     }
 

@@ -104,6 +104,11 @@ impl Mailbox {
         self.wake.notified().await;
     }
 
+    /// For who was [ready](Self::ready) and took less than all.
+    pub fn wake_again(&self) {
+        self.wake.notify_one();
+    }
+
     pub fn take(&self) -> Taken {
         std::mem::take(&mut *self.waiting.lock())
     }

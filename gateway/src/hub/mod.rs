@@ -16,7 +16,7 @@ mod wheel;
 
 pub use cause::Cause;
 pub use mailbox::{ConnectionId, Ending, Item, Mailbox, Taken};
-pub use pull::Pulled;
+pub use pull::{PULLS, Pull, Pulled};
 pub use registry::{Joined, Registered, Watched};
 
 use std::{sync::Arc, time::Duration};
@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use crate::{
+    budget::Budget,
     bus::{Arrival, Arrivals, Bus},
     clock::Clock,
     metrics::Metrics,
@@ -64,6 +65,10 @@ struct Inner {
     origin: u64,
     /// Asks the feed to look now rather than at its next turn.
     look_now: Notify,
+    /// What the rings of all conversations may take.
+    rings: Arc<Budget>,
+    /// Reads of the store for connections that are behind.
+    reads: pull::Reads,
 }
 
 /// A mark that no other replica has, for its envelopes.
@@ -82,7 +87,20 @@ impl Hub {
         shutdown: Shutdown,
     ) -> Self {
         let (registry, look_now) = (Registry::default(), Notify::new());
-        let inner = Inner { registry, store, bus, clock, metrics, shutdown, origin, look_now };
+        let rings = Arc::new(Budget::new(ring::RINGS_BYTES));
+        let reads = pull::reads(&store, &metrics, &shutdown);
+        let inner = Inner {
+            registry,
+            store,
+            bus,
+            clock,
+            metrics,
+            shutdown,
+            origin,
+            look_now,
+            rings,
+            reads,
+        };
         Self { inner: Arc::new(inner) }
     }
 

@@ -125,7 +125,10 @@ impl Hub {
             .iter()
             .map(|id| {
                 let mut shard = self.inner.registry.conversations.shard(id);
-                let channel = shard.entry(*id).or_insert_with(|| Channel::new(*id)).clone();
+                let channel = shard
+                    .entry(*id)
+                    .or_insert_with(|| Channel::new(*id, &self.inner.rings))
+                    .clone();
                 channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
                 Joined { hub: self.clone(), channel, connection: mailbox.id }
             })
@@ -184,15 +187,6 @@ impl Joined {
     /// the log ends; and this connection, should the hub know of more.
     pub fn confirm(&self, seq: Seq, event_id: EventId) {
         if self.channel.confirm(seq, event_id, self.connection) {
-            self.hub.fill(self.channel.clone());
-        }
-    }
-}
-
-impl Joined {
-    /// Tells the hub where the log was seen to end, later than at a snapshot.
-    pub(super) fn compare(&self, seq: Seq, event_id: EventId) {
-        if self.channel.compare(seq, event_id) {
             self.hub.fill(self.channel.clone());
         }
     }

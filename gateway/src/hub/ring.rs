@@ -6,18 +6,29 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use crate::model::{Cursor, Entry, EventId, Seq};
+use crate::{
+    budget::Budget,
+    model::{Cursor, Entry, EventId, Seq},
+};
 
 /// Entries kept per conversation; a device further behind reads the store.
 const RING_ENTRIES: usize = 256;
 /// Encoded bytes kept per conversation.
 const RING_BYTES: usize = 256 * 1024;
+/// Encoded bytes handed out at once: who takes them keeps them for as long as
+/// their client does not read.
+const SLICE_BYTES: usize = 64 * 1024;
+/// Encoded bytes kept of all conversations.
+pub(super) const RINGS_BYTES: usize = 64 * 1024 * 1024;
 
-#[derive(Default)]
 pub(super) struct Ring {
     head: Option<(Seq, EventId)>,
     entries: VecDeque<Arc<Entry>>,
     bytes: usize,
+    /// Shared by the rings of all conversations.
+    budget: Arc<Budget>,
+    /// Something was put in since it was last trimmed.
+    used: bool,
     /// Highest seq heard of that is not in the ring.
     hinted: Seq,
     /// Whether the head may be of another log than the store's.
@@ -38,6 +49,18 @@ pub(super) enum Offer {
 }
 
 impl Ring {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Self {
+            head: None,
+            entries: VecDeque::new(),
+            bytes: 0,
+            budget,
+            used: false,
+            hinted: 0,
+            doubted: false,
+        }
+    }
+
     pub(super) fn head(&self) -> Option<(Seq, EventId)> {
         self.head
     }
@@ -79,13 +102,73 @@ impl Ring {
             return Offer::Contradicts;
         }
         self.head = Some((entry.seq, entry.event_id));
-        self.bytes += entry.frame.bytes().len();
-        self.entries.push_back(entry.clone());
-        while self.entries.len() > RING_ENTRIES || self.bytes > RING_BYTES {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.bytes -= oldest.frame.bytes().len();
-        }
+        self.keep(entry);
         Offer::Extends
+    }
+
+    /// Puts the new head in, where there is room, or is after older ones have
+    /// gone. *Without its top a ring holds nothing.*
+    fn keep(&mut self, entry: &Arc<Entry>) {
+        self.used = true;
+        let bytes = entry.frame.bytes().len();
+        while self.entries.len() >= RING_ENTRIES || self.bytes + bytes > RING_BYTES {
+            if !self.drop_oldest() {
+                return;
+            }
+        }
+        while !self.budget.take(bytes) {
+            if !self.drop_oldest() {
+                return;
+            }
+        }
+        self.bytes += bytes;
+        self.entries.push_back(entry.clone());
+    }
+
+    fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.entries.pop_front() else { return false };
+        let bytes = oldest.frame.bytes().len();
+        self.bytes -= bytes;
+        self.budget.give(bytes);
+        true
+    }
+
+    /// Gives back what nothing was added to since it was last asked.
+    pub(super) fn trim(&mut self) {
+        if !std::mem::take(&mut self.used) {
+            self.clear();
+            self.entries.shrink_to_fit();
+        }
+    }
+
+    fn clear(&mut self) {
+        self.budget.give(std::mem::take(&mut self.bytes));
+        self.entries.clear();
+    }
+
+    /// Takes what lies right below what is held, the newest first, for as long
+    /// as there is room.
+    pub(super) fn extend_down(&mut self, entries: &[Arc<Entry>]) {
+        for entry in entries.iter().rev() {
+            let below = match self.entries.front() {
+                Some(first) => (first.seq - 1, first.prev_event_id),
+                None => match self.head {
+                    Some((seq, event_id)) => (seq, Some(event_id)),
+                    None => return,
+                },
+            };
+            if entry.seq > below.0 {
+                continue; // held already
+            }
+            let bytes = entry.frame.bytes().len();
+            let room = self.entries.len() < RING_ENTRIES && self.bytes + bytes <= RING_BYTES;
+            if (entry.seq, Some(entry.event_id)) != below || !room || !self.budget.take(bytes) {
+                return;
+            }
+            self.used = true;
+            self.bytes += bytes;
+            self.entries.push_front(entry.clone());
+        }
     }
 
     /// The store was seen to have this entry committed. Sets the head if none
@@ -108,12 +191,12 @@ impl Ring {
 
     /// Starts again from another log; what was hinted meanwhile may be of it.
     pub(super) fn restart(&mut self, seq: Seq, event_id: EventId) {
-        let head = Some((seq, event_id));
-        *self = Self { head, hinted: self.hinted, ..Self::default() };
+        self.clear();
+        (self.head, self.doubted) = (Some((seq, event_id)), false);
     }
 
-    /// The entries above a position, if the ring reaches down to it and is of
-    /// the same log.
+    /// The entries above a position, or the first of them, if the ring reaches
+    /// down to it and is of the same log.
     pub(super) fn after(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
         let (head, head_id) = self.head?;
         if position.seq == head {
@@ -129,7 +212,13 @@ impl Ring {
         if position.event_id.is_some() && next.prev_event_id != position.event_id {
             return None;
         }
-        Some(self.entries.iter().skip(skip).cloned().collect())
+        let mut bytes = 0;
+        let fits = |entry: &&Arc<Entry>| {
+            let first = bytes == 0;
+            bytes += entry.frame.bytes().len();
+            first || bytes <= SLICE_BYTES
+        };
+        Some(self.entries.iter().skip(skip).take_while(fits).cloned().collect())
     }
 
     fn at(&self, seq: Seq) -> Option<EventId> {
@@ -141,6 +230,12 @@ impl Ring {
         let first = self.entries.front()?.seq;
         let index = usize::try_from(seq - first).ok()?;
         self.entries.get(index).map(|entry| entry.event_id)
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 
@@ -172,7 +267,7 @@ mod tests {
     }
 
     fn started(log: &[Arc<Entry>]) -> Ring {
-        let mut ring = Ring::default();
+        let mut ring = Ring::new(budget());
         ring.confirm(log[0].seq, log[0].event_id);
         ring
     }
@@ -207,7 +302,7 @@ mod tests {
     #[test]
     fn what_arrives_before_the_head_is_known_is_remembered_as_missing() {
         let log = chain(3);
-        let mut ring = Ring::default();
+        let mut ring = Ring::new(budget());
         assert_eq!(ring.offer(&log[2]), Offer::Ahead);
         ring.confirm(2, log[1].event_id);
         assert!(ring.lacks());
@@ -227,5 +322,70 @@ mod tests {
         let other = chain(log.len() as Seq);
         assert_eq!(ring.after(cursor(&other[last])), None);
         assert_eq!(ring.after(cursor(&other[last - 2])), None);
+    }
+
+    #[test]
+    fn what_is_handed_out_at_once_is_bounded() {
+        let mut log = chain(20);
+        for entry in &mut log {
+            let entry = Arc::get_mut(entry).unwrap();
+            entry.frame = Encoded::received(vec![b' '; SLICE_BYTES / 4].into());
+        }
+        let mut ring = started(&log);
+        for entry in &log[1..] {
+            assert_eq!(ring.offer(entry), Offer::Extends);
+        }
+        assert_eq!(ring.after(cursor(&log[6])).unwrap(), log[7..11]);
+        assert_eq!(ring.after(cursor(&log[17])).unwrap(), log[18..]);
+    }
+
+    #[test]
+    fn what_was_read_below_extends_the_ring_downwards() {
+        let log = chain(10);
+        let mut ring = Ring::new(budget());
+        ring.extend_down(&log);
+        assert!(ring.after(cursor(&log[5])).is_none(), "of an unknown log");
+        ring.confirm(8, log[7].event_id);
+        ring.extend_down(&log[..5]);
+        assert!(ring.after(cursor(&log[1])).is_none(), "not up to the head");
+        ring.extend_down(&log[3..8]);
+        assert_eq!(ring.offer(&log[8]), Offer::Extends);
+        // Overlapping what is held, and of another log.
+        ring.extend_down(&log[..6]);
+        ring.extend_down(&chain(3));
+        assert_eq!(ring.after(cursor(&log[0])).unwrap(), log[1..9]);
+        assert_eq!(ring.after(Cursor { seq: 0, event_id: None }).unwrap(), log[..9]);
+    }
+
+    #[test]
+    fn all_rings_share_one_budget() {
+        let log = chain(20);
+        let bytes = log[0].frame.bytes().len();
+        let budget = Arc::new(Budget::new(bytes * 10));
+        let mut rings = [(); 2].map(|()| Ring::new(budget.clone()));
+        for ring in &mut rings {
+            ring.confirm(1, log[0].event_id);
+        }
+        for entry in &log[1..9] {
+            assert_eq!(rings[0].offer(entry), Offer::Extends);
+        }
+        // Eight of ten are taken; this one lives with what is left.
+        for entry in &log[1..20] {
+            assert_eq!(rings[1].offer(entry), Offer::Extends);
+        }
+        assert_eq!(rings[1].after(cursor(&log[17])).unwrap(), log[18..]);
+        assert!(rings[1].after(cursor(&log[16])).is_none());
+        // What is quiet gives its room back, and keeps its head.
+        rings[0].trim();
+        assert!(rings[0].after(cursor(&log[1])).is_some());
+        rings[0].trim();
+        assert!(rings[0].after(cursor(&log[1])).is_none());
+        assert_eq!(rings[0].offer(&log[9]), Offer::Extends);
+        drop(rings);
+        assert_eq!(budget.used(), 0.0);
+    }
+
+    fn budget() -> Arc<Budget> {
+        Arc::new(Budget::new(RINGS_BYTES))
     }
 }

@@ -32,8 +32,12 @@ pub(super) struct Connections {
     forks: Counter,
     bus_gaps: Counter,
     resumes: Counters<Resumed>,
+    resumes_running: Gauge,
+    resumes_waiting: Gauge,
+    resumes_refused: Counters<Failure>,
     gaps: Counters<Filled>,
     gap_entries: Counters<Filled>,
+    log_reads: Counter,
 }
 
 impl Connections {
@@ -54,9 +58,19 @@ impl Connections {
             forks: book.counter("forks", "Logs found to be another than the one held here."),
             bus_gaps: book.counter("bus_gaps", "Times the bus may have lost something."),
             resumes: book.counters("resumes", "Cursors that clients came back with, by result."),
+            resumes_running: book.gauge("resumes_running", "Resumes under way now."),
+            resumes_waiting: book.gauge("resumes_waiting", "Resumes that wait for their turn."),
+            resumes_refused: book.counters(
+                "resumes_refused",
+                "Resumes told to come again: the line was full, or their turn too late.",
+            ),
             gaps: book.counters("gaps_filled", "Holes in delivery that were filled, by source."),
             gap_entries: book
                 .counters("gap_entries", "Entries that were found, not announced, by source."),
+            log_reads: book.counter(
+                "log_reads",
+                "Statements that read logs for connections that were behind, many at once.",
+            ),
         }
     }
 }
@@ -126,6 +140,30 @@ impl Metrics {
     /// One cursor of a `hello`: `replayed`, `up_to_date`, or a reset's reason.
     pub fn resumed(&self, result: &'static str) {
         self.inner.connections.resumes.get_or_create(&Resumed { result }).inc();
+    }
+
+    pub fn resume_began(&self) {
+        self.inner.connections.resumes_running.inc();
+    }
+
+    pub fn resume_ended(&self) {
+        self.inner.connections.resumes_running.dec();
+    }
+
+    pub fn resumes_waiting(&self, waiting: usize) {
+        self.inner.connections.resumes_waiting.set(i64::try_from(waiting).unwrap_or(i64::MAX));
+    }
+
+    /// Whose turn would come too late, or who found no place to wait.
+    pub fn resume_refused(&self, reason: &'static str) {
+        self.inner.connections.resumes_refused.get_or_create(&Failure { reason }).inc();
+        debug!(reason, "a resume was told to come again");
+    }
+
+    /// One statement, for as many ranges of logs.
+    pub fn log_read(&self, ranges: usize) {
+        self.inner.connections.log_reads.inc();
+        debug!(ranges, "logs read");
     }
 
     /// What should have come by itself was fetched: from the `ring` or the `store`.

@@ -150,3 +150,14 @@ pub struct Envelope {
     pub trace: Option<TraceContext>,
     pub event: Event,
 }
+
+impl Envelope {
+    /// About what it takes in memory, in bytes.
+    pub fn weight(&self) -> usize {
+        const SIGNAL: usize = 512;
+        match &self.event {
+            Event::Entry(entry) => SIGNAL + entry.frame.bytes().len(),
+            Event::Signal(_) => SIGNAL,
+        }
+    }
+}

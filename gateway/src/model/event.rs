@@ -29,6 +29,15 @@ impl LogEntry {
         self.message.seq
     }
 
+    /// About what it takes in memory, in bytes.
+    pub fn weight(&self) -> i64 {
+        let body = self.message.body.as_ref().map_or(0, String::len);
+        Self::BASE_WEIGHT + i64::try_from(body).unwrap_or(i64::MAX / 2)
+    }
+
+    /// Of an entry without a body.
+    pub const BASE_WEIGHT: i64 = 512;
+
     /// The user whose membership ends here, if one does.
     pub fn removed(&self) -> Option<UserId> {
         match self.change {

@@ -19,7 +19,7 @@ pub enum FrameId {
 /// The highest entry applied without a hole. `event_id` may be null only at
 /// `joined_seq - 1`, before the first entry.
 #[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema, ts_rs::TS,
+    Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema, ts_rs::TS,
 )]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {

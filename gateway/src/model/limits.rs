@@ -26,6 +26,8 @@ pub const UNREAD_CAP: i64 = 100;
 /// A cursor further back than this is reset rather than replayed.
 pub const RESUME_ENTRIES: i64 = 1_000;
 pub const SYNC_EVENTS: usize = 1_000;
+/// Of the events of one answer; the last one may go beyond.
+pub const SYNC_BYTES: usize = 1024 * 1024;
 /// What the clocks of two replicas may differ by.
 pub const CLOCK_LEEWAY: Duration = Duration::from_secs(60);
 /// Memberships of one user.

@@ -18,7 +18,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt, util::MapRequest};
 use tracing::debug;
 
-use super::{HEAD_BYTES, HEADERS, Peer, Place, Settings};
+use super::{HEAD_BYTES, HEADERS, Peer, Place, Settings, stall::Impatient};
 use crate::metrics::Metrics;
 
 /// How many of those turned away are told so at the same time; the others are
@@ -119,6 +119,7 @@ async fn connection(
 ) {
     // Small frames must not wait for the acknowledgement of earlier ones.
     let _ = stream.set_nodelay(true);
+    let stream = Impatient::new(stream, settings.write_timeout);
     let marked: MapRequest<_, _> = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
         request.extensions_mut().insert(place.clone());

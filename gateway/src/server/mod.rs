@@ -6,6 +6,7 @@ mod accept;
 pub mod admin;
 mod health;
 mod protect;
+mod stall;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -30,6 +31,9 @@ pub struct Settings {
     /// For the head of a request, the first and each later one.
     pub header_timeout: Duration,
     pub request_timeout: Duration,
+    /// A peer that takes nothing for this long is gone. Longer than sockets
+    /// have: those end by themselves, and say why.
+    pub write_timeout: Duration,
 }
 
 impl From<&Config> for Settings {
@@ -38,6 +42,7 @@ impl From<&Config> for Settings {
             max_connections: config.max_connections,
             header_timeout: config.header_timeout,
             request_timeout: config.request_timeout,
+            write_timeout: config.request_timeout.max(config.stalled_timeout * 2),
         }
     }
 }

@@ -17,7 +17,25 @@ const INSERT_DEVICE: Sql = sql!(
 const DEVICES: Sql = sql!(
     "select id, label, created_at, last_seen_at from devices
     where user_id = $1 and revoked_at is null
-    order by last_seen_at desc, id desc"
+        and ($2 is null or (last_seen_at, id) < ($2, $3))
+    order by last_seen_at desc, id desc limit $4"
+);
+
+/// Those that were seen longest ago, beyond `$4` beside the newest login `$3`.
+const REVOKE_EXCESS: Sql = sql!(
+    "update devices set revoked_at = $2
+    where user_id = $1 and revoked_at is null and id <> $3 and id not in (
+        select id from devices where user_id = $1 and revoked_at is null and id <> $3
+        order by last_seen_at desc, id desc limit $4)
+    returning id"
+);
+
+/// A device that is not known is signed out as well.
+const FORGET_REVOKED: Sql = sql!(
+    "delete from devices
+    where user_id = $1 and revoked_at is not null and id not in (
+        select id from devices where user_id = $1 and revoked_at is not null
+        order by revoked_at desc, id desc limit $2)"
 );
 
 const DEVICE_STATE: Sql = sql!(
@@ -63,16 +81,30 @@ const SPEND_TICKET: Sql = sql!(
 );
 
 impl Store {
-    /// Adds the device if its account still is as it was `checked`; whether it
-    /// did. *No login outlives what ended all sessions while it was checked.*
-    pub async fn create_device(&self, device: &NewDevice, checked: &Account) -> Result<bool> {
+    /// Adds the device if its account still is as it was `checked`; none if it
+    /// is not. *No login outlives what ended all sessions while it was checked.*
+    /// Those are returned that had to go, so that at most `most` are left.
+    pub async fn create_device(
+        &self,
+        device: &NewDevice,
+        checked: &Account,
+        most: i64,
+    ) -> Result<Option<Vec<DeviceId>>> {
         let (device, checked) = (device.clone(), checked.clone());
         self.write(move |tx| {
             Box::pin(async move {
-                match unchanged(tx, &checked).await? {
-                    true => insert_device(tx, &device).await.map(|()| true),
-                    false => Ok(false),
+                if !unchanged(tx, &checked).await? {
+                    return Ok(None);
                 }
+                insert_device(tx, &device).await?;
+                let NewDevice { id, user_id: user, created_at: now, .. } = device;
+                let gone: Vec<(DeviceId,)> =
+                    fetch!(all, tx, REVOKE_EXCESS, user, now, id, most - 1)?;
+                execute!(tx, FORGET_REVOKED, user, most)?;
+                if !gone.is_empty() {
+                    ring(tx, &[Topic::User(user)]).await?;
+                }
+                Ok(Some(gone.into_iter().map(|(id,)| id).collect()))
             })
         })
         .await
@@ -80,11 +112,17 @@ impl Store {
 
     /// Those not revoked, last seen first, and when each was last seen.
     /// `current` is left false: the store does not know who asks.
-    pub async fn devices(&self, user: UserId) -> Result<Vec<Device>> {
+    pub async fn devices(
+        &self,
+        user: UserId,
+        after: Option<(Timestamp, DeviceId)>,
+        limit: i64,
+    ) -> Result<Vec<Device>> {
+        let (at, id) = after.unzip();
         type Row = (DeviceId, String, Timestamp, Timestamp);
         self.read(move |conn| {
             Box::pin(async move {
-                let rows: Vec<Row> = fetch!(all, conn, DEVICES, user)?;
+                let rows: Vec<Row> = fetch!(all, conn, DEVICES, user, at, id, limit)?;
                 let device = |(id, label, created_at, last_seen_at)| Device {
                     id,
                     label,

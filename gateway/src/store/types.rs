@@ -6,7 +6,7 @@ use crate::model::*;
 
 /// Why the store could not answer. A rule of the domain that says no is a
 /// [`Refusal`], not a failure.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("{0}")]
     Refused(#[from] Refusal),
@@ -271,10 +271,25 @@ pub struct Reader {
     pub joined_seq: Seq,
 }
 
+/// A stretch of a log that somebody asks for.
+#[derive(Clone, Copy, Debug)]
+pub struct RangeQuery {
+    pub conversation_id: ConversationId,
+    /// Null event id: right before the reader's first entry (or the log's, seq
+    /// 0), nothing to verify there.
+    pub after: Cursor,
+    pub reader: Option<Reader>,
+    /// Entries, at most.
+    pub limit: i64,
+    /// What the entries may weigh before the last one: see [`LogEntry::weight`].
+    pub weight: i64,
+}
+
 /// Entries above a position, from one statement.
 #[derive(Clone, Debug)]
 pub enum LogRange {
-    /// `entries` start right above the position, dense, at most `limit`.
+    /// `entries` start right above the position, dense, at most as many as were
+    /// asked for.
     Entries { entries: Vec<LogEntry>, head: Head },
     /// The log does not hold the position: it is shorter, or has another
     /// entry there.

@@ -94,7 +94,8 @@ fn description() -> String {
             told.push(line);
         }
     }
-    text += "\nError codes:\n\n";
+    text += "\nWhere there is time for it `reconnect` comes before 1012 and 1013 and says when to come \
+             back; who reconnects resumes with its cursors and misses nothing.\n\nError codes:\n\n";
     for code in Code::ALL {
         let again = if code.retryable() { " (a retry can help)" } else { "" };
         text += &format!("- `{}`: {}{again}\n", code.code(), code.title());

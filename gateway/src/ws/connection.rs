@@ -13,16 +13,18 @@ use tokio::time::{Instant, timeout};
 use super::{
     commands::{self, Answer},
     frame::{self, Incoming},
+    greeting::authenticate,
     outlet::Outlet,
     places::Places,
+    typing::Throttle,
     upgrade::SocketState,
 };
 use crate::{
     auth::Verified,
     cache::LeaseId,
-    hub::{Cause, Ending, Mailbox, Registered, Taken, Watched},
+    hub::{Cause, Ending, Mailbox, PULLS, Registered, Taken, Watched},
     model::*,
-    problem::{Code, Problem},
+    problem::Problem,
 };
 
 /// How long a peer may take over its half of the closing handshake.
@@ -55,8 +57,11 @@ pub(super) struct Connection<S> {
     /// The account changed while there was no time to look at all of it.
     pub(super) look_later: bool,
     status: SettablePresence,
+    typing: Throttle,
     answers: FuturesUnordered<Answer>,
-    last_heard: Instant,
+    /// Sent before the client was live: heard after.
+    pub(super) early: Option<Message>,
+    pub(super) last_heard: Instant,
     /// Frames this client may still send at once.
     allowance: f64,
     allowance_at: Instant,
@@ -103,59 +108,8 @@ async fn run<S: Socket>(
     close(&mut outlet, cause).await
 }
 
-/// Waits for the first frame of a socket that came without a token.
-async fn authenticate<S: Socket>(
-    outlet: &mut Outlet<S>,
-    state: &SocketState,
-) -> Result<Verified, Cause> {
-    let text = timeout(state.settings.authenticate_timeout, next_text(outlet));
-    let text = text.await.map_err(|_| Cause::Silent)??;
-    let Incoming { id, frame, .. } = frame::decode(&text).map_err(|_| Cause::BadFrame)?;
-    let Ok(ClientFrame::Authenticate(AccessToken { access_token })) = frame else {
-        return Err(Cause::BadFrame);
-    };
-    let verified = match state.auth.authenticate(&access_token).await {
-        Ok(verified) => check_share(state, &verified).map(|()| verified),
-        Err(problem) => Err(problem),
-    };
-    let answer = commands::answer(
-        id,
-        verified.as_ref().map(|_| Ack::Done(Empty {})).map_err(Problem::clone),
-    );
-    outlet.frame(&answer).await?;
-    outlet.flush().await?;
-    verified.map_err(|problem| match problem.code {
-        Code::TokenExpired => Cause::Expired,
-        Code::RateLimited => Cause::Flooding,
-        Code::Unavailable | Code::Internal => Cause::Overloaded,
-        _ => Cause::SignedOut,
-    })
-}
-
-/// One user's sockets must not crowd out everyone else's. This is only early:
-/// what counts is whether there is a place when the connection registers.
-pub(super) fn check_share(state: &SocketState, verified: &Verified) -> Result<(), Problem> {
-    let held = state.chat.hub().connections_of(verified.principal.user);
-    if held < state.settings.max_connections_per_user {
-        return Ok(());
-    }
-    let detail = format!("You have {held} connections open already; close one.");
-    Err(Problem::new(Code::RateLimited, detail).after(Duration::from_secs(5)))
-}
-
-/// The next text frame, passing over control frames.
-async fn next_text<S: Socket>(outlet: &mut Outlet<S>) -> Result<String, Cause> {
-    loop {
-        match outlet.socket().next().await {
-            Some(Ok(Message::Text(text))) => return Ok(text.as_str().to_owned()),
-            Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-            other => return Err(ended(other)),
-        }
-    }
-}
-
 /// Why the socket yields no more text.
-fn ended(last: Option<Result<Message, axum::Error>>) -> Cause {
+pub(super) fn ended(last: Option<Result<Message, axum::Error>>) -> Cause {
     use tungstenite::Error;
     match last {
         Some(Ok(Message::Close(_))) => Cause::Client,
@@ -203,7 +157,9 @@ impl<S: Socket> Connection<S> {
             display_name: String::new(),
             look_later: false,
             status: SettablePresence::Online,
+            typing: Throttle::default(),
             answers: FuturesUnordered::new(),
+            early: None,
             last_heard: now,
             allowance,
             allowance_at: now,
@@ -228,6 +184,9 @@ impl<S: Socket> Connection<S> {
         // Boxed, here and below: what happens once, or seldom, must not widen
         // the task of every idle connection.
         Box::pin(self.begin()).await?;
+        if let Some(early) = self.early.take() {
+            self.hear(Some(Ok(early))).await?;
+        }
         loop {
             let mailbox = self.registered.mailbox.clone();
             let room = self.answers.len() < self.state.settings.in_flight;
@@ -239,47 +198,6 @@ impl<S: Socket> Connection<S> {
                 message = self.outlet.socket().next(), if room => self.hear(message).await?,
             }
             self.outlet.flush().await?;
-        }
-    }
-
-    async fn begin(&mut self) -> Result<(), Cause> {
-        let begun = Instant::now();
-        let hello = self.hello().await?;
-        self.resume(hello).await?;
-        self.renew_lease().await;
-        self.tell_presence().await?;
-        self.outlet.flush().await?;
-        self.state.metrics.went_live(begun.elapsed());
-        Ok(())
-    }
-
-    /// Tells who is there, and waits for where the client stands.
-    async fn hello(&mut self) -> Result<Hello, Cause> {
-        let state = self.account().await?;
-        self.display_name = state.user.display_name.clone();
-        let settings = self.state.settings.clone();
-        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or_default();
-        let payload = Ready {
-            user: state.user,
-            device: self.who().device,
-            server_time: self.state.chat.clock().now(),
-            heartbeat_interval_ms: millis(settings.heartbeat_interval),
-            max_frame_bytes: limits::FRAME_BYTES as u64,
-        };
-        self.outlet.frame(&ServerFrame::Ready { payload }).await?;
-        self.outlet.flush().await?;
-        let text = timeout(settings.hello_timeout, next_text(&mut self.outlet));
-        let text = text.await.map_err(|_| Cause::Silent)??;
-        let Incoming { frame, .. } = frame::decode(&text).map_err(|_| Cause::BadFrame)?;
-        self.last_heard = Instant::now();
-        match frame {
-            Ok(ClientFrame::Hello(hello))
-                if hello.cursors.len() <= limits::CURSORS
-                    && hello.client.as_ref().is_none_or(|c| c.chars().count() <= 64) =>
-            {
-                Ok(hello)
-            }
-            _ => Err(Cause::BadFrame),
         }
     }
 
@@ -308,13 +226,18 @@ impl<S: Socket> Connection<S> {
                 break;
             }
         }
-        for id in behind {
+        let behind: Vec<_> = behind.into_iter().collect();
+        for some in behind.chunks(PULLS) {
+            let later = |mailbox: &Mailbox| some.iter().for_each(|id| mailbox.behind(*id));
             if mailbox.is_urgent() {
-                mailbox.behind(id);
+                later(&mailbox);
                 continue;
             }
-            let caught_up = Box::pin(self.catch_up(id)).await;
-            self.or_later(caught_up, |mailbox| mailbox.behind(id)).await?;
+            let caught_up = Box::pin(self.catch_up(some)).await;
+            if let Ok(unfinished) = &caught_up {
+                unfinished.iter().for_each(|id| mailbox.behind(*id));
+            }
+            self.or_later(caught_up.map(drop), later).await?;
         }
         if taken.lease_lost {
             Box::pin(self.renew_lease()).await;
@@ -369,7 +292,7 @@ impl<S: Socket> Connection<S> {
         self.outlet.frame(&ServerFrame::Heartbeat { payload: Empty {} }).await
     }
 
-    async fn renew_lease(&mut self) {
+    pub(super) async fn renew_lease(&mut self) {
         let valid_for = self.state.settings.idle_timeout;
         self.state.chat.lease(self.who(), self.lease(), self.status, valid_for).await;
     }
@@ -424,7 +347,8 @@ impl<S: Socket> Connection<S> {
             ClientFrame::UserTyping(typing) => {
                 match self.places.get(&typing.conversation_id).map(|place| place.small) {
                     Some(small) => {
-                        if small {
+                        let UserTyping { conversation_id: id, typing: now } = typing;
+                        if small && self.typing.admits(id, now, Instant::now()) {
                             self.state.chat.typing(who, typing);
                         }
                         return Ok(()); // no ack: best effort

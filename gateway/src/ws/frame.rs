@@ -74,12 +74,11 @@ fn read<'a, T: Deserialize<'a>>(payload: &'a str) -> Result<T, Problem> {
 
 /// The `error` answer for a problem.
 pub(super) fn error(id: Option<FrameId>, problem: &Problem) -> ServerFrame {
-    let millis = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
     let payload = FrameError {
         code: problem.code.code().to_owned(),
         message: problem.detail.to_string(),
         retryable: problem.code.retryable(),
-        retry_after_ms: problem.retry_after.map(millis),
+        retry_after_ms: problem.retry_after_ms(),
     };
     ServerFrame::Error { id, payload }
 }

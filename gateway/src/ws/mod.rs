@@ -4,9 +4,11 @@ mod asyncapi;
 mod commands;
 mod connection;
 mod frame;
+mod greeting;
 mod outlet;
 mod places;
 mod resume;
+mod typing;
 mod upgrade;
 
 pub use asyncapi::asyncapi;

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use crate::{
-    hub::Joined,
+    hub::{Joined, Pull},
     model::*,
     planted::{self, Bug},
     store::Reader,
@@ -24,14 +24,7 @@ pub(super) struct Place {
     pub small: bool,
     /// The other one of a direct conversation.
     pub partner: Option<UserId>,
-    /// Entries to pull at once: few, until their size is known.
-    page: u16,
 }
-
-/// Least and most entries pulled at once, and what they may weigh together.
-const PAGE_LEAST: usize = 20;
-const PAGE_MOST: usize = 200;
-const PAGE_BYTES: usize = 256 * 1024;
 
 pub(super) type Places = HashMap<ConversationId, Place>;
 
@@ -63,24 +56,12 @@ impl Place {
             settings: Settings { muted: view.muted, pinned: view.pinned },
             small: view.participant_count <= limits::SMALL_GROUP,
             partner: partner.map(|participant| participant.user.id),
-            page: PAGE_LEAST as u16,
         }
     }
 
-    /// Entries to pull at once.
-    pub(super) fn page(&self) -> i64 {
-        self.page.into()
-    }
-
-    /// As many next time as weigh no more than a page may.
-    pub(super) fn weigh(&mut self, entries: &[std::sync::Arc<Entry>]) {
-        let bytes: usize = entries.iter().map(|entry| entry.frame.bytes().len()).sum();
-        let each = bytes.checked_div(entries.len()).unwrap_or(PAGE_BYTES).max(1);
-        self.page = (PAGE_BYTES / each).clamp(PAGE_LEAST, PAGE_MOST) as u16;
-    }
-
-    pub(super) fn reader(&self, user_id: UserId) -> Reader {
-        Reader { user_id, joined_seq: self.joined_seq }
+    /// What to ask the hub for to go on from here.
+    pub(super) fn pull(&self, user_id: UserId) -> Pull {
+        self.joined.pull(self.cursor, Reader { user_id, joined_seq: self.joined_seq })
     }
 
     pub(super) fn step(&self, entry: &Entry) -> Step {

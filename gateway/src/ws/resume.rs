@@ -5,15 +5,18 @@
 //! after the snapshot is announced to a place that exists already; what was
 //! announced before it lies below the snapshot and is passed over.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
 
 use super::{
     connection::{Connection, Socket},
-    places::{Place, Step},
+    places::{Place, Places, Step},
 };
 use crate::{
-    chat::{Start, start_of},
-    hub::{Cause, Item, Pulled},
+    chat::{Admitted, Start, start_of},
+    hub::{Cause, Item, PULLS, Pulled},
     model::*,
     planted::{self, Bug},
     problem::{Code, Problem},
@@ -25,9 +28,16 @@ use crate::{
 const SNAPSHOT_BYTES: usize = 4 * 1024;
 
 impl<S: Socket> Connection<S> {
-    pub(super) async fn resume(&mut self, hello: Hello) -> Result<(), Cause> {
+    /// `account` was read after this connection began to listen for changes of
+    /// it; `turn` is given back before anything waits for the client.
+    pub(super) async fn resume(
+        &mut self,
+        hello: Hello,
+        account: UserState,
+        turn: Admitted,
+    ) -> Result<(), Cause> {
         let user = self.who().user;
-        let account = self.account().await?;
+        self.heed().await?;
         let ids: Vec<_> = current(&account).map(|membership| membership.conversation_id).collect();
         let chat = self.state.chat.clone();
         let mut too_early = None;
@@ -43,6 +53,7 @@ impl<S: Socket> Connection<S> {
             Some(views) => views,
             None => chat.all_views(user).await.map_err(|p| failed(&p))?,
         };
+        drop(turn);
         let before = views.len();
         views.retain(|view| joined.contains_key(&view.id));
         // Joined in between: added like any other, after `live`.
@@ -67,21 +78,7 @@ impl<S: Socket> Connection<S> {
         // Not ours: they were gone again by the time of the snapshot, or are
         // added below.
         drop(joined);
-        for view in &views {
-            let mut reached = None;
-            while let Some(place) = self.places.get(&view.id)
-                && place.cursor.seq < view.last_seq
-            {
-                let seq = place.cursor.seq;
-                if reached.replace(seq) == Some(seq) && !self.registered.mailbox.is_urgent() {
-                    // Another log than the snapshot's: it is noted as behind,
-                    // and looked at after `live`.
-                    break;
-                }
-                self.heed().await?;
-                self.catch_up(view.id).await?;
-            }
-        }
+        self.catch_up_with(&views).await?;
         self.state.metrics.resumed(if hello.cursors.is_empty() { "snapshot" } else { "cursors" });
         self.outlet.frame(&ServerFrame::Live { payload: Empty {} }).await?;
         if added_meanwhile || std::mem::take(&mut self.look_later) {
@@ -90,9 +87,35 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
+    /// Tells what lies between the cursors and the snapshot.
+    async fn catch_up_with(&mut self, views: &[Conversation]) -> Result<(), Cause> {
+        let mut behind: VecDeque<_> = views.iter().map(|view| (view.id, view.last_seq)).collect();
+        let reached = |places: &Places, (id, last): (ConversationId, Seq)| {
+            places.get(&id).map(|place| place.cursor.seq).filter(|reached| *reached < last)
+        };
+        loop {
+            behind.retain(|view| reached(&self.places, *view).is_some());
+            let some: Vec<_> = behind.iter().copied().take(PULLS).collect();
+            if some.is_empty() {
+                return Ok(());
+            }
+            self.heed().await?;
+            let before: Vec<_> = some.iter().map(|view| reached(&self.places, *view)).collect();
+            self.catch_up(&some.iter().map(|view| view.0).collect::<Vec<_>>()).await?;
+            for (view, before) in some.into_iter().zip(before) {
+                let stuck = reached(&self.places, view) == before;
+                if stuck && !self.registered.mailbox.is_urgent() {
+                    // Another log than the snapshot's: looked at after `live`.
+                    self.registered.mailbox.behind(view.0);
+                    behind.retain(|other| *other != view);
+                }
+            }
+        }
+    }
+
     /// While catching up: what cannot wait until that is done. The rest stays
     /// noted.
-    async fn heed(&mut self) -> Result<(), Cause> {
+    pub(super) async fn heed(&mut self) -> Result<(), Cause> {
         let mailbox = self.registered.mailbox.clone();
         let urgent = mailbox.take_urgent();
         if let Some(ending) = urgent.ending {
@@ -223,40 +246,52 @@ impl<S: Socket> Connection<S> {
         self.outlet.frame(&ServerFrame::ConversationReset { conversation_id, payload }).await
     }
 
-    /// Pulls what is known above this place, a page at a time; what is left
-    /// then, or when something more urgent waits, is noted to be looked at
-    /// again. *No reader, however slow, outlives its session.*
-    pub(super) async fn catch_up(&mut self, id: ConversationId) -> Result<(), Cause> {
+    /// Pulls what is known above these places, at most [`PULLS`]; those that
+    /// have more than that, or had to wait for something more urgent. *No
+    /// reader, however slow, outlives its session.*
+    pub(super) async fn catch_up(
+        &mut self,
+        ids: &[ConversationId],
+    ) -> Result<Vec<ConversationId>, Cause> {
         let user = self.who().user;
-        let Some(place) = self.places.get(&id) else { return Ok(()) };
-        let (hub, reader) = (self.state.chat.hub().clone(), place.reader(user));
-        let pulled = hub.pull(&place.joined, place.cursor, reader, place.page()).await;
-        match pulled.map_err(|error| failed(&error.into()))? {
-            Pulled::Entries { entries, complete } => {
-                if let Some(place) = self.places.get_mut(&id) {
-                    place.weigh(&entries);
-                }
-                let mailbox = self.registered.mailbox.clone();
-                for entry in &entries {
-                    if mailbox.is_urgent() {
-                        mailbox.behind(id);
-                        return Ok(());
-                    }
-                    if self.places.get(&id).is_some_and(|p| p.step(entry) == Step::Next) {
-                        self.tell_entry(entry).await?;
+        let place = |id: &ConversationId| Some((*id, self.places.get(id)?.pull(user)));
+        let (ids, pulls): (Vec<_>, Vec<_>) = ids.iter().filter_map(place).unzip();
+        let hub = self.state.chat.hub().clone();
+        let mut unfinished = Vec::new();
+        for (id, pulled) in ids.into_iter().zip(hub.pull(pulls).await) {
+            match pulled.map_err(|error| failed(&error.into()))? {
+                Pulled::Entries { entries, complete } => {
+                    let told = self.tell_entries(id, &entries).await?;
+                    if !told || (!complete && !entries.is_empty()) {
+                        unfinished.push(id);
                     }
                 }
-                if !complete && !entries.is_empty() {
-                    mailbox.behind(id);
+                Pulled::Gone { left_seq } => {
+                    self.places.remove(&id);
+                    self.tell_removed(id, left_seq).await?;
                 }
-                Ok(())
+                Pulled::Fork => self.start_over(id).await?,
             }
-            Pulled::Gone { left_seq } => {
-                self.places.remove(&id);
-                self.tell_removed(id, left_seq).await
-            }
-            Pulled::Fork => self.start_over(id).await,
         }
+        Ok(unfinished)
+    }
+
+    /// Whether nothing more urgent came between.
+    async fn tell_entries(
+        &mut self,
+        id: ConversationId,
+        entries: &[Arc<Entry>],
+    ) -> Result<bool, Cause> {
+        let mailbox = self.registered.mailbox.clone();
+        for entry in entries {
+            if mailbox.is_urgent() {
+                return Ok(false);
+            }
+            if self.places.get(&id).is_some_and(|p| p.step(entry) == Step::Next) {
+                self.tell_entry(entry).await?;
+            }
+        }
+        Ok(true)
     }
 
     /// The log is another one than was told: the client drops what it has.

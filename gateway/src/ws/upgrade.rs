@@ -11,7 +11,7 @@ use axum::{
 };
 use serde::Deserialize;
 
-use super::{SocketSettings, connection};
+use super::{SocketSettings, connection, greeting};
 use crate::{
     auth::{Auth, Verified},
     chat::Chat,
@@ -38,7 +38,7 @@ const READ_BUFFER: usize = 1024;
 /// Frames are written together up to this size.
 const WRITE_BUFFER: usize = 2 * 1024;
 /// What a peer that does not read can make us hold.
-const MAX_WRITE_BUFFER: usize = 256 * 1024;
+const MAX_WRITE_BUFFER: usize = 128 * 1024;
 
 pub fn router(state: SocketState) -> Router {
     Router::new()
@@ -103,6 +103,7 @@ async fn admit(
         let detail = "This replica is going away; connect again.";
         return Err(Problem::new(Code::Draining, detail).after(Duration::from_secs(1)));
     }
+    state.chat.admission().check()?;
     let bearer = headers
         .get(header::AUTHORIZATION)
         .map(|value| value.to_str().ok().and_then(|value| value.strip_prefix("Bearer ")))
@@ -110,6 +111,6 @@ async fn admit(
         .transpose()?;
     let Some(token) = bearer.or(parameters.token.as_deref()) else { return Ok(None) };
     let verified = state.auth.authenticate_socket(token).await?;
-    connection::check_share(state, &verified)?;
+    greeting::check_share(state, &verified)?;
     Ok(Some(verified))
 }

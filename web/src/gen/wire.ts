@@ -300,7 +300,11 @@ field?: string,
 /**
  * Whether the same request may succeed later: see `Retry-After`.
  */
-retryable: boolean, };
+retryable: boolean, 
+/**
+ * `Retry-After` to the millisecond.
+ */
+retry_after_ms?: number, };
 
 export type ReadAck = { conversation_id: ConversationId, last_read_seq: number, last_read_at: Timestamp | null, unread_count: number, unread_as_of_seq: number, };
 

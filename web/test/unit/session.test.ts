@@ -114,6 +114,36 @@ describe('connecting', () => {
   });
 });
 
+describe('an overloaded gateway', () => {
+  it('is come back to when it says', async () => {
+    session.start();
+    await settle();
+    socket(0).open();
+    socket(0).receive(ready);
+    socket(0).receive({ type: 'reconnect', payload: { after_ms: 7_000, reason: 'overloaded' } });
+    socket(0).drop(1013);
+    expect(session.phase.name).toBe('waiting');
+    await clock.pass(6_900);
+    expect(sockets).toHaveLength(1);
+    await clock.pass(200);
+    expect(sockets).toHaveLength(2);
+  });
+
+  it('is tried again later and later where it says nothing', async () => {
+    session.start();
+    await settle();
+    // 503 before the upgrade, as a page sees it.
+    for (const wait of [1_000, 900, 1_000, 2_000, 4_000, 8_000, 10_000, 10_000]) {
+      const before = sockets.length;
+      socket(-1).drop(1006);
+      await clock.pass(wait - 50);
+      expect(sockets).toHaveLength(before);
+      await clock.pass(150);
+      expect(sockets).toHaveLength(before + 1);
+    }
+  });
+});
+
 describe('ending', () => {
   it('takes silence for death', async () => {
     const live = await goLive();

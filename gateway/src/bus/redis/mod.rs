@@ -29,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Arrivals, Inbox, SealKeys};
 use crate::{
+    budget::Budget,
     metrics::Metrics,
     model::{Envelope, Topic, UserId},
     redis::{BadUrl, Link},
@@ -44,6 +45,8 @@ const SUBSCRIBE_WAIT: Duration = Duration::from_secs(1);
 const PUBLISH_WAIT: Duration = Duration::from_secs(1);
 /// Envelopes waiting to be published; more are dropped, and found by the feed.
 const OUTBOX: usize = 16_384;
+/// What they weigh, in bytes; likewise.
+const OUTBOX_BYTES: usize = 32 * 1024 * 1024;
 
 /// One replica's end; cheap to clone.
 #[derive(Clone)]
@@ -65,6 +68,7 @@ struct Inner {
     /// Wakes the subscriber for what was asked of `held`.
     asked: Notify,
     outbox: mpsc::Sender<Outgoing>,
+    outbox_room: Budget,
     /// Until somebody takes it to publish from.
     to_publish: Mutex<Option<mpsc::Receiver<Outgoing>>>,
     /// Whether what was published last came back.
@@ -95,6 +99,7 @@ impl RedisBus {
             held: Mutex::new(Held::holding(own)),
             asked: Notify::new(),
             outbox,
+            outbox_room: Budget::new(OUTBOX_BYTES),
             to_publish: Mutex::new(Some(to_publish)),
             hears: AtomicBool::new(false),
             heard: AtomicU64::new(0),
@@ -153,7 +158,16 @@ impl RedisBus {
     /// Whether there was room for all of them.
     fn hand_over(&self, envelopes: Vec<Envelope>) -> bool {
         let count = envelopes.len();
-        let fits = |envelope| self.inner.outbox.try_send(Outgoing::Envelope(envelope)).is_ok();
+        let Inner { outbox, outbox_room: room, .. } = &*self.inner;
+        let fits = |envelope: Envelope| {
+            let weight = envelope.weight();
+            let taken = room.take(weight);
+            let fits = taken && outbox.try_send(Outgoing::Envelope(envelope)).is_ok();
+            if taken && !fits {
+                room.give(weight);
+            }
+            fits
+        };
         let taken =
             envelopes.into_iter().filter_map(|envelope| fits(envelope).then_some(())).count();
         if taken < count {

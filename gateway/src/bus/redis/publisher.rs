@@ -40,6 +40,7 @@ impl RedisBus {
                 }
             }
             let count = envelopes.len();
+            let weight = envelopes.iter().map(Envelope::weight).sum();
             match self.publish_batch(envelopes).await {
                 Ok(()) => self.inner.metrics.published(count),
                 // Not tried again: by then the feed has told it.
@@ -48,6 +49,7 @@ impl RedisBus {
                     all = false;
                 }
             }
+            self.inner.outbox_room.give(weight);
             if !markers.is_empty() && std::mem::replace(&mut all, true) {
                 for done in markers {
                     // Whoever asked may have given up waiting.
