@@ -185,7 +185,8 @@ impl Config {
         if self.resumes_at_once == 0 {
             self.resumes_at_once = match self.is_embedded() {
                 true => SQLITE_RESUMES,
-                false => usize::try_from(self.database_max_connections).unwrap_or(1),
+                // Half of its time a resume waits for Redis.
+                false => usize::try_from(self.database_max_connections).unwrap_or(1).min(500) * 2,
             };
             derived.push(("resumes_at_once", "the default, from what the database takes"));
         }

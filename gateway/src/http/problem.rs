@@ -126,6 +126,10 @@ async fn logged(metrics: Metrics, request: Request, next: Next) -> Response {
         let (field, misread) = (problem.field, problem.misread.map(tracing::field::display));
         let detail = &problem.detail;
         match status {
+            // Expected then, counted elsewhere, and not to be added to by logging.
+            _ if matches!(problem.code, Code::Overloaded | Code::Draining) => {
+                tracing::debug!(method, route, status, code, "request refused");
+            }
             500.. => tracing::error!(method, route, status, code, ?detail, "request failed"),
             401 | 404 => tracing::debug!(method, route, status, code, "request refused"),
             _ => tracing::info!(method, route, status, code, field, misread, "request refused"),
