@@ -3,6 +3,11 @@
 //! connections that end, polls, removals, and a database that loses its end, in
 //! any order. The design must hold in all of them; each design that is a little
 //! worse must not.
+//!
+//! There is no time: what comes by itself may come late, but it comes. A
+//! transaction waits and then commits in one step, since nobody sees into it; a
+//! connection pulls and tells in one step. Limits are as small as they can be
+//! and still be reached: two entries in a ring, one in a mailbox, two in a page.
 
 mod delivery;
 mod explorer;

@@ -1,7 +1,7 @@
-//! One conversation, two replicas, two people with a device each: Ada, who
-//! stays, on the first, and Bo, who is removed and added, on the second. What a
-//! step does is what the gateway does between two points at which others may
-//! come in between.
+//! One conversation, two replicas, and two people with a device each at most:
+//! Bo, who is removed and added, begins on the first, Ada, who stays, on the
+//! second. A step is what the gateway does between two points at which others
+//! may come in between.
 
 use super::{
     Left, Scope, Variant,
@@ -49,7 +49,7 @@ pub(super) struct Connection {
     /// Its mailbox is among the channel's listeners.
     pub(super) listens: bool,
     pub(super) live: bool,
-    /// Read too early.
+    /// Read too early, in one design.
     pub(super) view: Option<View>,
     /// Where the membership began for which it has a place.
     pub(super) place: Option<Seq>,
@@ -97,7 +97,7 @@ pub enum Step {
     Fill(usize),
     Connect(usize, usize),
     GoLive(usize),
-    Tell(usize),
+    Look(usize),
     LookAtAccount(usize),
     CatchUp(usize),
 }
@@ -128,7 +128,7 @@ impl std::fmt::Display for Step {
             Self::Fill(r) => write!(f, "replica {r} takes in what it read"),
             Self::Connect(d, r) => write!(f, "{} connects to replica {r}", who(d)),
             Self::GoLive(d) => write!(f, "{} is told a snapshot", who(d)),
-            Self::Tell(d) => write!(f, "{} is told what waits in the mailbox", who(d)),
+            Self::Look(d) => write!(f, "{} is told what waits in the mailbox", who(d)),
             Self::LookAtAccount(d) => write!(f, "{}'s connection looks at the account", who(d)),
             Self::CatchUp(d) => write!(f, "{}'s connection catches up", who(d)),
         }
@@ -227,7 +227,7 @@ impl World {
     /// What somebody wants, and faults.
     fn chosen(&self, replicas: &[usize]) -> Vec<Step> {
         let mut steps = Vec::with_capacity(32);
-        // One at a time of each, and again while nobody has answered.
+        // One at a time of each, as clients do, and again while nobody answers.
         for author in [0, 1] {
             let waits = |(_, m): &&(_, Message)| matches!(m, Message::Unsent | Message::Asked(_));
             let mut own = self.messages.iter().filter(|(number, _)| number % 2 == author);
@@ -295,7 +295,7 @@ impl World {
                 continue;
             }
             if !connection.catching && (connection.behind || !connection.mailbox.is_empty()) {
-                steps.push(Step::Tell(d));
+                steps.push(Step::Look(d));
             }
             if connection.changed {
                 steps.push(Step::LookAtAccount(d));
@@ -327,10 +327,8 @@ impl World {
         match step {
             Step::Send(n, r) => {
                 let asked = Message::Asked(self.store.begin(r, What::Text(n)));
-                self.messages
-                    .iter_mut()
-                    .filter(|(number, _)| *number == n)
-                    .for_each(|m| m.1 = asked);
+                let same = self.messages.iter_mut().filter(|(number, _)| *number == n);
+                same.for_each(|(_, message)| *message = asked);
             }
             Step::Change => {
                 let member = self.store.membership().is_some();
@@ -347,9 +345,7 @@ impl World {
                 self.unanswered();
             }
             Step::Drop(r, id) => self.take_off_the_bus(r, id),
-            Step::Repeat(r, id) => {
-                self.put_on_the_bus(r, id);
-            }
+            Step::Repeat(r, id) => self.put_on_the_bus(r, id),
             Step::Lag(r) => {
                 let replica = &mut self.replicas[r];
                 replica.bus.clear();
@@ -390,7 +386,7 @@ impl World {
             }
             Step::Connect(d, r) => self.connect(d, r, variant),
             Step::GoLive(d) => return self.go_live(d, variant),
-            Step::Tell(d) => return self.look(d, variant),
+            Step::Look(d) => return self.look(d, variant),
             Step::LookAtAccount(d) => return self.look_at_account(d, variant),
             Step::CatchUp(d) => return self.catch_up(d, variant),
         }
