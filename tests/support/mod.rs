@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod cluster;
+pub mod haproxy;
 pub mod limits;
 pub mod otlp;
 mod ports;
@@ -10,6 +11,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+mod run;
 
 use std::{fs, path::PathBuf, time::Duration};
 

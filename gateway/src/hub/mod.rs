@@ -7,6 +7,7 @@
 
 mod cause;
 mod channel;
+mod departure;
 mod feed;
 mod mailbox;
 mod pull;
@@ -15,7 +16,8 @@ mod ring;
 mod wheel;
 
 pub use cause::Cause;
-pub use mailbox::{ConnectionId, Ending, Item, Mailbox, Taken};
+pub use departure::{Away, Busy, DepartureSettings};
+pub use mailbox::{ConnectionId, Item, Leave, Mailbox, Taken};
 pub use pull::Pulled;
 pub use registry::{Joined, Registered, Watched};
 
@@ -35,6 +37,7 @@ use crate::{
     telemetry::traces,
 };
 use channel::Channel;
+use departure::Departures;
 use registry::Registry;
 use ring::Offer;
 
@@ -55,6 +58,7 @@ pub struct Hub {
 
 struct Inner {
     registry: Registry,
+    departures: Departures,
     store: Store,
     bus: Bus,
     clock: Clock,
@@ -80,9 +84,21 @@ impl Hub {
         clock: Clock,
         metrics: Metrics,
         shutdown: Shutdown,
+        departures: DepartureSettings,
     ) -> Self {
         let (registry, look_now) = (Registry::default(), Notify::new());
-        let inner = Inner { registry, store, bus, clock, metrics, shutdown, origin, look_now };
+        let departures = Departures::new(departures);
+        let inner = Inner {
+            registry,
+            departures,
+            store,
+            bus,
+            clock,
+            metrics,
+            shutdown,
+            origin,
+            look_now,
+        };
         Self { inner: Arc::new(inner) }
     }
 

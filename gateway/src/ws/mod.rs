@@ -6,10 +6,12 @@ mod connection;
 mod frame;
 mod outlet;
 mod places;
+mod rebalance;
 mod resume;
 mod upgrade;
 
 pub use asyncapi::asyncapi;
+pub use rebalance::rebalance_router;
 pub use upgrade::{SocketState, router};
 
 use std::time::Duration;
