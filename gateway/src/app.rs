@@ -32,6 +32,8 @@ use crate::{
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 /// How soon a changed key file is noticed.
 const KEYS_INTERVAL: Duration = Duration::from_secs(2);
+/// How soon a fault of this replica alone makes it not ready.
+const FAULTS_INTERVAL: Duration = Duration::from_secs(1);
 /// Accounts, devices and addresses whose attempts are counted at once.
 const LIMITED_KEYS: usize = 100_000;
 
@@ -209,6 +211,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
         Acceptor::new(server::Settings { max_connections: 256, ..settings }, Metrics::new());
     let more = ws::rebalance_router(app.chat.hub().clone());
     let kill = shutdown.kill_token();
+    let watched = watch_faults(app.chat.hub().clone(), health.clone(), shutdown.clone());
+    shutdown.supervise("faults", watched);
     shutdown.supervise(
         "admin listener",
         server::serve(admin_listener, admin::router(admin, more), admin_acceptor, kill),
@@ -228,6 +232,23 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     store.close().await;
     info!("ended");
     ended.map_err(|died| StartError::Runtime(format!("Ended because {died}.")))
+}
+
+/// What is wrong with this replica alone keeps new connections away from it.
+async fn watch_faults(hub: Hub, health: Health, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(FAULTS_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.draining() => return,
+        }
+        for (part, fault) in hub.faults() {
+            match fault {
+                Some(why) => health.set_fault(part, why),
+                None => health.clear_fault(part),
+            }
+        }
+    }
 }
 
 fn auth_settings(config: &Config) -> AuthSettings {

@@ -8,6 +8,7 @@
 mod cause;
 mod channel;
 mod departure;
+mod fault;
 mod feed;
 mod mailbox;
 mod pull;
@@ -38,6 +39,7 @@ use crate::{
 };
 use channel::Channel;
 use departure::Departures;
+use fault::Reach;
 use registry::Registry;
 use ring::Offer;
 
@@ -59,6 +61,7 @@ pub struct Hub {
 struct Inner {
     registry: Registry,
     departures: Departures,
+    reach: Reach,
     store: Store,
     bus: Bus,
     clock: Clock,
@@ -88,9 +91,11 @@ impl Hub {
     ) -> Self {
         let (registry, look_now) = (Registry::default(), Notify::new());
         let departures = Departures::new(departures);
+        let reach = Reach::default();
         let inner = Inner {
             registry,
             departures,
+            reach,
             store,
             bus,
             clock,
@@ -168,6 +173,9 @@ impl Hub {
                 Some(Arrival::Envelope(envelope)) => {
                     let lag = self.inner.clock.now().since(envelope.accepted_at);
                     self.inner.metrics.bus_lag(lag);
+                    if matches!(envelope.event, Event::Entry(_)) {
+                        self.inner.reach.heard();
+                    }
                     let process = traces::process(&envelope);
                     let recipients = process.in_scope(|| self.deliver(&envelope));
                     traces::processed(&process, recipients);
