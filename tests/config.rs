@@ -26,7 +26,8 @@ fn the_defaults_are_embedded_mode() {
     assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(config.database_url.expose(), "sqlite://./data/parley.db");
     assert_eq!(config.keys_file, Path::new("./data/keys.json"));
-    assert_eq!(config.drain_window, Duration::from_secs(30));
+    assert_eq!((config.drain_window, config.drain_rate), (Duration::from_secs(30), 1000));
+    assert_eq!(config.max_connection_age, Duration::from_secs(60 * 60));
     assert!(config.is_embedded() && config.rate_limits && !config.replica.is_empty());
     assert_eq!(origins["listen"], "the default");
     assert_eq!(origins["keys_file"], "the default, in data_dir");
@@ -77,6 +78,12 @@ fn an_empty_value_counts_as_not_set() {
 }
 
 #[test]
+fn nothing_needs_no_unit() {
+    let loaded = with(&[("PARLEY_MAX_CONNECTION_AGE", "0")]).unwrap();
+    assert!(loaded.config.max_connection_age.is_zero());
+}
+
+#[test]
 fn lists_are_written_with_commas_or_as_arrays() {
     let loaded = with(&[("PARLEY_TRUSTED_PROXIES", "10.0.0.0/8, ::1/128")]).unwrap();
     assert_eq!(loaded.config.trusted_proxies.len(), 2);
@@ -111,6 +118,9 @@ fn every_mistake_is_a_sentence() {
     for (variable, value, sentence) in [
         ("PARLEY_LISTEN", "localhost", "such as 127.0.0.1:8080"),
         ("PARLEY_DRAIN_WINDOW", "30 seconds", "not a duration such as"),
+        ("PARLEY_DRAIN_RATE", "fast", "must be a whole number"),
+        ("PARLEY_MAX_CONNECTION_AGE", "60", "not a duration such as"),
+        ("PARLEY_MAX_CONNECTION_AGE", "500ms", "it must be 1s to 30d, or 0 for none"),
         ("PARLEY_MAX_CONNECTIONS", "many", "must be a whole number"),
         ("PARLEY_MAX_CONNECTIONS", "-1", "must be a whole number"),
         ("PARLEY_REGISTRATION", "shut", "is none of open, closed"),

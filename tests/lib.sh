@@ -45,6 +45,7 @@ need_tools() {
       postgres) postgres_bin >/dev/null || packages+=(postgresql) ;;
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
+      haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done

@@ -3,6 +3,7 @@
 //! three times its value here, and printed.
 
 mod processes;
+mod readiness;
 
 use std::{
     sync::{

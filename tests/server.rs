@@ -212,7 +212,7 @@ async fn probes_tell_of_this_replica_only() {
     let health = Health::new(shutdown.clone(), public.acceptor.clone());
     let metrics = Metrics::new();
     let state = admin::Admin { health: health.clone(), metrics, shutdown: shutdown.clone() };
-    let admin = Server::start(admin::router(state), |_| {}).await;
+    let admin = Server::start(admin::router(state, Router::new()), |_| {}).await;
     let status = async |path: &str| reqwest::get(admin.url(path)).await.unwrap().status().as_u16();
     let ready = async || {
         let answer = reqwest::get(admin.url("/readyz")).await.unwrap();
@@ -265,7 +265,7 @@ async fn the_commands_talk_to_the_admin_listener() {
     );
     let health = Health::new(shutdown.clone(), acceptor);
     let state = admin::Admin { health, metrics: Metrics::new(), shutdown: shutdown.clone() };
-    let admin = Server::start(admin::router(state), |_| {}).await;
+    let admin = Server::start(admin::router(state, Router::new()), |_| {}).await;
     let folder = tempfile::tempdir().unwrap();
     let address = admin.address.to_string();
     let run = async |command: &[&str]| {
@@ -274,6 +274,6 @@ async fn the_commands_talk_to_the_admin_listener() {
     };
     assert_eq!(run(&["healthcheck"]).await, Some(0));
     assert_eq!(run(&["healthcheck", "--ready"]).await, Some(1), "it has not started");
-    assert_eq!(run(&["drain"]).await, Some(0));
+    assert_eq!(run(&["drain", "--no-wait"]).await, Some(0));
     assert!(shutdown.is_draining());
 }

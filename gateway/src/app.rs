@@ -18,7 +18,7 @@ use crate::{
     clock::Clock,
     config::{Config, Registration},
     http::{self, AllowedOrigins, AppState, HttpSettings, Origin},
-    hub::{self, Hub},
+    hub::{self, DepartureSettings, Hub},
     metrics::Metrics,
     redis::BadUrl,
     server::{self, Acceptor, Health, admin},
@@ -32,6 +32,8 @@ use crate::{
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
 /// How soon a changed key file is noticed.
 const KEYS_INTERVAL: Duration = Duration::from_secs(2);
+/// How soon a fault of this replica alone makes it not ready.
+const FAULTS_INTERVAL: Duration = Duration::from_secs(1);
 /// Accounts, devices and addresses whose attempts are counted at once.
 const LIMITED_KEYS: usize = 100_000;
 
@@ -98,8 +100,15 @@ impl App {
                 .map_err(|why| StartError::Runtime(why.to_string()))?;
         bus.start(&shutdown);
         cache.start(&shutdown);
-        let hub =
-            Hub::new(store.clone(), bus, origin, clock.clone(), metrics.clone(), shutdown.clone());
+        let hub = Hub::new(
+            store.clone(),
+            bus,
+            origin,
+            clock.clone(),
+            metrics.clone(),
+            shutdown.clone(),
+            departure_settings(&config),
+        );
         let chat = Chat::new(
             store.clone(),
             cache,
@@ -168,7 +177,7 @@ impl App {
         // The port stays open while sockets leave: who comes now is told 503
         // and to come back, not refused.
         tokio::select! {
-            () = hub.send_away(config.drain_window) => {}
+            () = hub.drain() => {}
             () = shutdown.killed() => {}
         }
         if !shutdown.work_ended(DRAIN_MARGIN).await {
@@ -184,6 +193,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     info!(version = crate::version::VERSION, replica = config.replica, "starting");
     if !config.rate_limits {
         warn!("RATE LIMITS ARE OFF: anybody may guess passwords and flood this replica");
+    }
+    if let Some(needed) = drain_of_a_full_replica(&config) {
+        warn!(
+            ?needed,
+            "full, this replica drains for longer than drain_window, because of drain_rate; \
+             whoever ends it must wait for that long"
+        );
     }
     if !config.is_embedded() && config.redis_url.is_empty() {
         warn!("no Redis: replicas hear of each other's messages by the database feed alone");
@@ -204,10 +220,13 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     };
     let admin_acceptor =
         Acceptor::new(server::Settings { max_connections: 256, ..settings }, Metrics::new());
+    let more = ws::rebalance_router(app.chat.hub().clone());
     let kill = shutdown.kill_token();
+    let watched = watch_faults(app.chat.hub().clone(), health.clone(), shutdown.clone());
+    shutdown.supervise("faults", watched);
     shutdown.supervise(
         "admin listener",
-        server::serve(admin_listener, admin::router(admin), admin_acceptor, kill),
+        server::serve(admin_listener, admin::router(admin, more), admin_acceptor, kill),
     );
 
     let store = app.store.clone();
@@ -226,6 +245,23 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     ended.map_err(|died| StartError::Runtime(format!("Ended because {died}.")))
 }
 
+/// What is wrong with this replica alone keeps new connections away from it.
+async fn watch_faults(hub: Hub, health: Health, shutdown: Shutdown) {
+    let mut ticks = tokio::time::interval(FAULTS_INTERVAL);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.draining() => return,
+        }
+        for (part, fault) in hub.faults() {
+            match fault {
+                Some(why) => health.set_fault(part, why),
+                None => health.clear_fault(part),
+            }
+        }
+    }
+}
+
 fn auth_settings(config: &Config) -> AuthSettings {
     AuthSettings {
         registration_open: config.registration == Registration::Open,
@@ -237,6 +273,21 @@ fn auth_settings(config: &Config) -> AuthSettings {
             ..PasswordSettings::default()
         },
         ..AuthSettings::default()
+    }
+}
+
+/// What `drain_rate` makes of a drain, where that is more than the window.
+fn drain_of_a_full_replica(config: &Config) -> Option<Duration> {
+    let sockets = u32::try_from(config.max_connections).unwrap_or(u32::MAX);
+    let pause = Duration::from_secs(1).checked_div(config.drain_rate)?;
+    Some(pause * sockets).filter(|needed| *needed > config.drain_window)
+}
+
+fn departure_settings(config: &Config) -> DepartureSettings {
+    DepartureSettings {
+        window: config.drain_window,
+        rate: config.drain_rate,
+        max_age: config.max_connection_age,
     }
 }
 

@@ -208,6 +208,11 @@ impl Device {
     /// Up to `live`, from a replica that may be ending.
     pub async fn try_connect(person: &Person, cursors: Cursors) -> Result<Self, Ended> {
         let socket = open(person).await.map_err(|_| Ended::Lost)?;
+        Self::try_live(socket, cursors).await
+    }
+
+    /// From an open socket up to `live`.
+    pub async fn try_live(socket: Socket, cursors: Cursors) -> Result<Self, Ended> {
         let mut device = Self::try_over(socket).await?;
         device.try_hello(cursors).await?;
         Ok(device)

@@ -4,6 +4,7 @@
 pub mod client;
 pub mod cluster;
 pub mod disk;
+pub mod haproxy;
 pub mod limits;
 pub mod otlp;
 pub mod ports;
@@ -11,6 +12,7 @@ pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod redis;
+mod run;
 
 use std::{fs, path::PathBuf, time::Duration};
 

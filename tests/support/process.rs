@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{sync::mpsc, task::spawn_blocking, time::timeout};
 
-use super::{eventually, limits, ports};
+use super::{eventually, haproxy::Place, limits, ports};
 
 /// A command of the gateway in an empty environment and a folder of its own.
 pub fn gateway(folder: &Path) -> Command {
@@ -67,10 +67,21 @@ impl Serving {
         arguments: &[&str],
         environment: &[(&str, &str)],
     ) -> Self {
+        let place = Place { public: 0, admin: ports::hold() };
+        Self::start_at(place, folder, arguments, environment).await
+    }
+
+    /// Likewise, on ports that were chosen before.
+    pub async fn start_at(
+        place: Place,
+        folder: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Self {
         let mut command = gateway(folder);
-        command.args(["serve", "--listen=127.0.0.1:0"]).args(arguments);
+        command.arg("serve").arg(format!("--listen=127.0.0.1:{}", place.public)).args(arguments);
         command.envs(environment.iter().copied());
-        Self::launch(command, ports::hold()).await
+        Self::launch(command, place.admin).await
     }
 
     /// Starts a command that serves, with its admin listener on this port, and
@@ -101,6 +112,24 @@ impl Serving {
         let redis = format!("--redis-url={redis}");
         let keys = format!("--keys-file={}", keys.display());
         Self::start(folder, &["--rate-limits=off", &database, &redis, &keys]).await
+    }
+
+    /// The address of its admin listener as a command is told it.
+    pub fn admin_listen(&self) -> String {
+        format!("--admin-listen={}", self.admin.trim_start_matches("http://"))
+    }
+
+    /// A figure of its metrics, by its whole name with labels.
+    pub async fn figure(&self, name: &str) -> Option<f64> {
+        let answer = reqwest::get(format!("{}/metrics", self.admin)).await.ok()?;
+        let text = answer.text().await.ok()?;
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
+    }
+
+    /// Whether it takes connections, or what keeps it from that.
+    pub async fn ready(&self) -> Option<(u16, String)> {
+        let answer = reqwest::get(format!("{}/readyz", self.admin)).await.ok()?;
+        Some((answer.status().as_u16(), answer.text().await.ok()?))
     }
 
     /// The next line of the log that holds `text`.

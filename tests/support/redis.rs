@@ -4,12 +4,7 @@
 mod cluster;
 mod resp;
 
-use std::{
-    fs,
-    io::{BufRead, BufReader},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-};
+use std::process::Command;
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -20,6 +15,7 @@ use super::{
     eventually,
     limits::{ANSWER, PROCESS, QUIET},
     ports,
+    run::{Run, is_alive, program},
 };
 
 const MISSING: &str = "no Redis here: install the Debian package `redis-server` \
@@ -69,11 +65,12 @@ impl Server {
     /// Starts it again, empty; returns once it answers.
     pub async fn restart(&self) {
         self.kill();
-        let run = Run::start(self.port, &self.settings);
-        let (process, log) = (run.process, run.folder.join("log"));
+        let run = start(self.port, &self.settings);
+        let process = run.process;
         *self.run.lock() = Some(run);
         eventually("Redis answers", PROCESS, async || {
-            assert!(is_alive(process), "{}", fs::read_to_string(&log).unwrap_or_default());
+            let log = || self.run.lock().as_ref().map(Run::log);
+            assert!(is_alive(process), "{}", log().unwrap_or_default());
             self.answers().then_some(())
         })
         .await;
@@ -135,77 +132,15 @@ impl Server {
     }
 }
 
-/// A process of Redis, from its start to its end.
-struct Run {
-    process: u32,
-    folder: PathBuf,
-    /// Closing its standard input tells the watchdog to clean up. The pipe also
-    /// closes when this process is killed.
-    watchdog: Child,
-}
-
-impl Run {
-    fn start(port: u16, settings: &[String]) -> Self {
-        let binary = binary().expect(MISSING);
-        let folder = tempfile::Builder::new().prefix("parley-redis-").tempdir();
-        let folder = folder.expect("a temporary folder").keep();
-        let (watchdog, process) = watch(&folder, |command| {
-            command
-                .arg(binary)
-                .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
-                .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
-                .arg("--dir")
-                .arg(&folder)
-                .args(settings);
-        });
-        Self { process, folder, watchdog }
-    }
-}
-
-impl Drop for Run {
-    fn drop(&mut self) {
-        drop(self.watchdog.stdin.take());
-        let _ = self.watchdog.wait();
-    }
-}
-
-/// A shell that starts the server and outlives this process, however it ends,
-/// to kill the server and remove its folder. It waits for the end of its
-/// standard input. Nothing but SIGKILL would end a frozen server. Also the
-/// server's process id.
-fn watch(folder: &Path, server: impl FnOnce(&mut Command)) -> (Child, u32) {
-    const SCRIPT: &str = r#"trap '' HUP INT TERM
-        folder=$1
-        shift
-        "$@" < /dev/null > "$folder"/log 2>&1 &
-        echo $!
-        cat > /dev/null
-        kill -KILL $!
-        wait
-        rm -rf "$folder""#;
-    let mut shell = Command::new("sh");
-    shell.args(["-c", SCRIPT, "watchdog"]).arg(folder);
-    server(&mut shell);
-    // Redis refuses to start with a locale that this machine does not have.
-    let mut shell = shell
-        .env("LC_ALL", "C")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("a watchdog");
-    let mut told = String::new();
-    let output = shell.stdout.take().expect("its output");
-    BufReader::new(output).read_line(&mut told).expect("a process id");
-    (shell, told.trim().parse().expect("a process id"))
-}
-
-fn is_alive(process: u32) -> bool {
-    // The state stands behind the name, which is in parentheses.
-    fs::read_to_string(format!("/proc/{process}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
-}
-
-fn binary() -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join("redis-server")).find(|it| it.exists())
+fn start(port: u16, settings: &[String]) -> Run {
+    let binary = program("redis-server").expect(MISSING);
+    Run::start("redis", |folder, command| {
+        command
+            .arg(binary)
+            .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+            .args(["--save", "", "--appendonly", "no", "--daemonize", "no"])
+            .arg("--dir")
+            .arg(folder)
+            .args(settings);
+    })
 }

@@ -12,7 +12,7 @@ use parley::{
     cache::Cache,
     chat::Chat,
     clock::Clock,
-    hub::Hub,
+    hub::{DepartureSettings, Hub},
     metrics::Metrics,
     model::*,
     shutdown::Shutdown,
@@ -49,8 +49,15 @@ fn replica(store: &Store, (bus, arrivals): (Bus, Arrivals), shutdown: &Shutdown)
     let (clock, metrics) = (Clock::default(), Metrics::new());
     let (store, shutdown) = (store.clone(), shutdown.clone());
     let origin = parley::hub::new_origin();
-    let hub =
-        Hub::new(store.clone(), bus, origin, clock.clone(), metrics.clone(), shutdown.clone());
+    let hub = Hub::new(
+        store.clone(),
+        bus,
+        origin,
+        clock.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+        DepartureSettings::default(),
+    );
     tokio::spawn(hub.clone().listen(arrivals, shutdown.kill_token()));
     let cache = Cache::local(false, Duration::ZERO);
     Chat::new(store, cache, hub, clock, metrics, shutdown, Default::default())

@@ -95,6 +95,14 @@ impl Bus {
         self.publish_surely(vec![]).await;
     }
 
+    /// Whether nothing is heard here, through no fault of Redis.
+    pub fn is_deaf(&self) -> bool {
+        match self {
+            Self::Local(_) => false,
+            Self::Redis(bus) => bus.is_deaf(),
+        }
+    }
+
     /// Whether other replicas hear what is published here.
     pub fn is_up(&self) -> bool {
         match self {

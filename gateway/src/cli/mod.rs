@@ -8,6 +8,7 @@ mod documents;
 mod failure;
 mod flags;
 mod keys;
+mod leave;
 mod migrate;
 mod probe;
 mod seed;
@@ -60,8 +61,10 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Ask a running replica whether it is alive; for containers
     Healthcheck(probe::Healthcheck),
-    /// Tell the replica on this host to let its clients leave, and to end
-    Drain,
+    /// Let the clients of the replica on this host leave, and end it
+    Drain(leave::Drain),
+    /// Send part of the clients of the replica on this host to other replicas
+    Rebalance(leave::Rebalance),
     /// Check the configuration, or print it with the origin of each value
     #[command(subcommand)]
     Config(config::ConfigCommand),
@@ -94,7 +97,8 @@ impl Cli {
             Command::Serve => serve(load()?),
             Command::Migrate(command) => block_on(load()?, |config| command.run(config)),
             Command::Healthcheck(command) => block_on(load()?, |config| command.run(config)),
-            Command::Drain => block_on(load()?, probe::drain),
+            Command::Drain(command) => block_on(load()?, |config| command.run(config)),
+            Command::Rebalance(command) => block_on(load()?, |config| command.run(config)),
             Command::Config(command) => command.run(&sources),
             Command::Keys(command) => command.run(&load()?.config),
             Command::User(command) => block_on(load()?, |config| command.run(config)),

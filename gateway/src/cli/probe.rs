@@ -1,4 +1,4 @@
-//! `gateway healthcheck` and `gateway drain`: talking to a running replica.
+//! `gateway healthcheck`: talking to a running replica.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use clap::Args;
 use super::{Failure, say};
 use crate::{
     config::Config,
-    server::admin::{call, reachable},
+    server::admin::{CallError, call, reachable},
 };
 
 const LIMIT: Duration = Duration::from_secs(3);
@@ -22,7 +22,8 @@ pub struct Healthcheck {
 impl Healthcheck {
     pub async fn run(self, config: Config) -> Result<(), Failure> {
         let path = if self.ready { "/readyz" } else { "/livez" };
-        let (status, body) = ask(&config, "GET", path).await?;
+        let asked = ask(&config, "GET", path).await;
+        let (status, body) = asked.map_err(|why| Failure::runtime(format!("{why}.")))?;
         if status != 200 {
             return Err(Failure::runtime(format!("{path} answered {status}: {}", body.trim())));
         }
@@ -31,16 +32,11 @@ impl Healthcheck {
     }
 }
 
-pub async fn drain(config: Config) -> Result<(), Failure> {
-    let (status, body) = ask(&config, "POST", "/admin/drain").await?;
-    if status != 202 {
-        return Err(Failure::runtime(format!("The replica answered {status}: {}", body.trim())));
-    }
-    say("The replica is draining.");
-    Ok(())
-}
-
-async fn ask(config: &Config, method: &str, path: &str) -> Result<(u16, String), Failure> {
-    let address = reachable(config.admin_listen);
-    call(address, method, path, LIMIT).await.map_err(|why| Failure::runtime(format!("{why}.")))
+/// Asks the replica of this host.
+pub(super) async fn ask(
+    config: &Config,
+    method: &str,
+    path: &str,
+) -> Result<(u16, String), CallError> {
+    call(reachable(config.admin_listen), method, path, LIMIT).await
 }

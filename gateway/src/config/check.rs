@@ -99,6 +99,10 @@ fn durations(config: &Config, rule: &mut Rule<'_>) {
         rule(!value.is_zero(), &|| format!("{key} must be longer than nothing."));
         rule(value <= most, &|| format!("{key} is {}; at most {}.", show(value), show(most)));
     }
+    let age = config.max_connection_age;
+    rule(age.is_zero() || (Duration::from_secs(1)..=DAY * 30).contains(&age), &|| {
+        format!("max_connection_age is {}; it must be 1s to 30d, or 0 for none.", show(age))
+    });
     rule(config.drain_window <= DAY, &|| "drain_window: at most 1d.".into());
     rule(config.presence_offline_after <= DAY, &|| "presence_offline_after: at most 1d.".into());
     rule(config.refresh_token_ttl > config.access_token_ttl, &|| {

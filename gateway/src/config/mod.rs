@@ -109,6 +109,11 @@ pub struct Config {
     pub presence_offline_after: Duration,
     #[serde(with = "values::duration")]
     pub drain_window: Duration,
+    /// Connections a second; 0: no cap.
+    pub drain_rate: u32,
+    /// Zero: without end.
+    #[serde(with = "values::duration")]
+    pub max_connection_age: Duration,
 
     pub log_level: String,
     pub log_format: LogFormat,

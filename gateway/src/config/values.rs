@@ -82,7 +82,7 @@ pub fn redacted(url: &str) -> String {
     format!("{scheme}://{shown}{}", query.unwrap_or_default())
 }
 
-/// `500ms`, `30s`, `15m`, `12h`, `30d`.
+/// `500ms`, `30s`, `15m`, `12h`, `30d`; `0` needs no unit.
 pub mod duration {
     use super::*;
 
@@ -90,6 +90,9 @@ pub mod duration {
         [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
     pub fn parse(text: &str) -> Option<Duration> {
+        if text == "0" {
+            return Some(Duration::ZERO);
+        }
         let split = text.find(|c: char| !c.is_ascii_digit())?;
         let (number, unit) = text.split_at(split);
         let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit.trim())?;

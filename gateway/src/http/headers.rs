@@ -45,6 +45,11 @@ pub(super) async fn add(State(state): State<AppState>, request: Request, next: N
     for (name, value) in ALWAYS {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
+    if state.chat.shutdown().is_draining() {
+        // Who asks again does so on a connection to somebody else. Not of an
+        // upgrade, which has one of its own.
+        headers.entry(header::CONNECTION).or_insert(HeaderValue::from_static("close"));
+    }
     headers.append(header::VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = friend {
         headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);

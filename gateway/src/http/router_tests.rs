@@ -15,7 +15,7 @@ use crate::{
     bus::Bus,
     cache::{Cache, limits::Limits},
     clock::Clock,
-    hub::Hub,
+    hub::{DepartureSettings, Hub},
     metrics::Metrics,
     shutdown::Shutdown,
     store::{Store, StoreOptions},
@@ -39,7 +39,15 @@ fn edge() -> Router {
     let auth = Auth::new(store.clone(), clock.clone(), keys, limits, cache.clone(), settings);
     let auth = auth.expect("auth");
     let (bus, _arrivals) = Bus::local();
-    let hub = Hub::new(store.clone(), bus, 1, clock.clone(), metrics.clone(), shutdown.clone());
+    let hub = Hub::new(
+        store.clone(),
+        bus,
+        1,
+        clock.clone(),
+        metrics.clone(),
+        shutdown.clone(),
+        DepartureSettings::default(),
+    );
     let chat = Chat::new(store, cache, hub, clock, metrics.clone(), shutdown, Default::default());
     let settings = HttpSettings {
         allowed_origins: Arc::new([Origin::parse("https://app.example").expect("an origin")]),

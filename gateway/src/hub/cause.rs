@@ -26,6 +26,7 @@ causes! {
     /// The network or the client went away without a close frame.
     Lost = "lost", 1006, "the connection was lost";
     Restart = "restart", 1012, "this replica is going away; reconnect";
+    Moved = "moved", 1012, "another replica has room; reconnect";
     Overloaded = "overloaded", 1013, "overloaded; reconnect later";
     TooBig = "too_big", 1009, "a frame is larger than 64 KiB; reconnect";
     Protocol = "protocol", 1002, "not WebSocket as RFC 6455 has it; do not reconnect";

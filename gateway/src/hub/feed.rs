@@ -44,6 +44,7 @@ impl Hub {
             let polled = self.poll(position.as_ref()).await;
             let metrics = &self.inner.metrics;
             metrics.dependency_seen("database", polled.is_ok());
+            self.inner.reach.polled(polled.is_ok());
             let in_use = self.inner.store.usage().map(|pool| pool.open.saturating_sub(pool.idle));
             metrics.store_pool(in_use.iter().sum());
             match polled {

@@ -5,11 +5,15 @@
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
-    sync::{Arc, atomic::AtomicU64, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use crate::model::{ConversationId, Entry, Envelope, Event, Principal, Signal, Timestamp, Topic};
 
@@ -55,7 +59,10 @@ pub struct Taken {
     pub beat: bool,
     /// Whoever keeps the presence leases may have lost this one's.
     pub lease_lost: bool,
-    pub ending: Option<Ending>,
+    /// To be told with `reconnect`; the connection goes on until it is ended.
+    pub leave: Option<Leave>,
+    /// The replica wants this connection to end.
+    pub ending: Option<Cause>,
 }
 
 impl Taken {
@@ -69,12 +76,11 @@ impl Taken {
     }
 }
 
-/// The replica wants this connection to end.
+/// When the client should connect elsewhere, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ending {
-    pub cause: Cause,
-    /// Told with `reconnect` beforehand, where there is a beforehand.
-    pub after_ms: Option<u64>,
+pub struct Leave {
+    pub after: Duration,
+    pub why: &'static str,
 }
 
 pub struct Mailbox {
@@ -82,6 +88,9 @@ pub struct Mailbox {
     pub principal: Principal,
     /// This replica's, to tell its own envelopes.
     origin: u64,
+    since: Instant,
+    /// It was chosen to be sent away.
+    leaving: AtomicBool,
     waiting: Mutex<Taken>,
     wake: Notify,
 }
@@ -94,6 +103,8 @@ impl Mailbox {
             id: NEXT_CONNECTION.fetch_add(1, Ordering::Relaxed),
             principal,
             origin,
+            since: Instant::now(),
+            leaving: AtomicBool::new(false),
             waiting: Mutex::default(),
             wake: Notify::new(),
         })
@@ -191,8 +202,34 @@ impl Mailbox {
         self.note(|waiting| waiting.beat = true);
     }
 
-    pub(super) fn end(&self, ending: Ending) {
-        self.note(|waiting| waiting.ending = waiting.ending.or(Some(ending)));
+    pub(super) fn choose(&self) {
+        self.leaving.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Relaxed)
+    }
+
+    /// Not urgent: a client that is still catching up has nothing to hand over.
+    pub(super) fn leave(&self, leave: Leave) {
+        self.choose();
+        self.note(|waiting| waiting.leave = Some(leave));
+    }
+
+    pub(super) fn end(&self, cause: Cause) {
+        self.note(|waiting| waiting.ending = waiting.ending.or(Some(cause)));
+    }
+
+    /// Between 0 and 1, as far as possible from those that came before and after.
+    pub(super) fn unit(&self) -> f64 {
+        const GOLDEN: f64 = 0.618_033_988_749_895;
+        (self.id as f64 * GOLDEN).fract()
+    }
+
+    /// Whether it has been here for `max_age`, give or take a fifth: those that
+    /// came together do not leave together.
+    pub(super) fn has_aged(&self, max_age: Duration) -> bool {
+        self.since.elapsed() >= max_age.mul_f64(0.8 + 0.4 * self.unit())
     }
 
     fn note(&self, change: impl FnOnce(&mut Taken)) {

@@ -7,6 +7,8 @@
 
 mod cause;
 mod channel;
+mod departure;
+mod fault;
 mod feed;
 mod mailbox;
 mod pull;
@@ -15,7 +17,8 @@ mod ring;
 mod wheel;
 
 pub use cause::Cause;
-pub use mailbox::{ConnectionId, Ending, Item, Mailbox, Taken};
+pub use departure::{Away, Busy, DepartureSettings};
+pub use mailbox::{ConnectionId, Item, Leave, Mailbox, Taken};
 pub use pull::{PULLS, Pull, Pulled};
 pub use registry::{Joined, Registered, Watched};
 
@@ -36,6 +39,8 @@ use crate::{
     telemetry::traces,
 };
 use channel::Channel;
+use departure::Departures;
+use fault::Reach;
 use registry::Registry;
 use ring::Offer;
 
@@ -56,6 +61,8 @@ pub struct Hub {
 
 struct Inner {
     registry: Registry,
+    departures: Departures,
+    reach: Reach,
     store: Store,
     bus: Bus,
     clock: Clock,
@@ -85,12 +92,17 @@ impl Hub {
         clock: Clock,
         metrics: Metrics,
         shutdown: Shutdown,
+        departures: DepartureSettings,
     ) -> Self {
         let (registry, look_now) = (Registry::default(), Notify::new());
+        let departures = Departures::new(departures);
+        let reach = Reach::default();
         let rings = Arc::new(Budget::new(ring::RINGS_BYTES));
         let reads = pull::reads(&store, &metrics, &shutdown);
         let inner = Inner {
             registry,
+            departures,
+            reach,
             store,
             bus,
             clock,
@@ -170,6 +182,9 @@ impl Hub {
                 Some(Arrival::Envelope(envelope)) => {
                     let lag = self.inner.clock.now().since(envelope.accepted_at);
                     self.inner.metrics.bus_lag(lag);
+                    if matches!(envelope.event, Event::Entry(_)) {
+                        self.inner.reach.heard();
+                    }
                     let process = traces::process(&envelope);
                     let recipients = process.in_scope(|| self.deliver(&envelope));
                     traces::processed(&process, recipients);

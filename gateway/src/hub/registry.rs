@@ -2,22 +2,20 @@
 //! watch. A registration is a guard: dropping it unregisters, and the last one
 //! removes the topic.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::{Mutex, MutexGuard};
 
 use super::{
     Cause, Hub,
     channel::Channel,
-    mailbox::{ConnectionId, Ending, Listeners, Mailbox},
+    mailbox::{ConnectionId, Listeners, Mailbox},
     wheel::Wheel,
 };
 use crate::model::*;
 
 /// Locks are short, but there are many conversations.
 const SHARDS: usize = 64;
-/// What a client sent away is asked to wait before it connects again.
-const RECONNECT_AFTER_MS: u64 = 200;
 
 #[derive(Default)]
 pub(super) struct Registry {
@@ -113,6 +111,9 @@ impl Hub {
             return None;
         }
         registry.wheel.add(&mailbox);
+        if self.inner.departures.is_closed() {
+            mailbox.end(Cause::Restart);
+        }
         let registered = Registered { hub: self.clone(), mailbox };
         self.inner.bus.subscribe(&[Topic::User(user)]).await;
         Some(registered)
@@ -160,21 +161,6 @@ impl Hub {
 
     pub fn connections_of(&self, user: UserId) -> usize {
         self.inner.registry.connections_of(user)
-    }
-
-    /// Ends every local connection, evenly over `window`: each is a client
-    /// that another replica has to take in.
-    pub async fn send_away(&self, window: Duration) {
-        let all = self.inner.registry.wheel.all();
-        let pause = window.checked_div(u32::try_from(all.len()).unwrap_or(u32::MAX));
-        for mailbox in all {
-            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
-            tokio::time::sleep(pause.unwrap_or_default()).await;
-        }
-        // Those that were just opening when it began.
-        for mailbox in self.inner.registry.wheel.all() {
-            mailbox.end(Ending { cause: Cause::Restart, after_ms: Some(RECONNECT_AFTER_MS) });
-        }
     }
 }
 

@@ -62,6 +62,31 @@ impl Wheel {
         self.slots.iter().flat_map(|s| s.lock().values().cloned().collect::<Vec<_>>()).collect()
     }
 
+    pub(super) fn holds(&self, mailbox: &Mailbox) -> bool {
+        self.slot(mailbox.id).lock().contains_key(&mailbox.id)
+    }
+
+    /// Those that nobody has sent away.
+    pub(super) fn staying(&self) -> Vec<Arc<Mailbox>> {
+        let mut all = self.all();
+        all.retain(|mailbox| !mailbox.is_leaving());
+        all
+    }
+
+    pub(super) fn leaving(&self) -> usize {
+        let leaving = |slot: &Mutex<Listeners>| {
+            slot.lock().values().filter(|mailbox| mailbox.is_leaving()).count()
+        };
+        self.slots.iter().map(leaving).sum()
+    }
+
+    /// Chooses those of a slot whose time has come.
+    pub(super) fn aged(&self, slot: usize, max_age: Duration) -> Vec<Arc<Mailbox>> {
+        let slot = self.slots[slot].lock();
+        let aged = slot.values().filter(|it| !it.is_leaving() && it.has_aged(max_age));
+        aged.inspect(|mailbox| mailbox.choose()).cloned().collect()
+    }
+
     fn beat(&self, slot: usize) {
         self.slots[slot].lock().values().for_each(|mailbox| mailbox.beat());
     }
@@ -111,15 +136,18 @@ impl Hub {
         });
     }
 
-    /// Gives every connection a heartbeat per `interval`, until `stop`.
+    /// Gives every connection a heartbeat per `interval`, until `stop`; and sends
+    /// away those whose time has come.
     pub async fn beat(self, interval: Duration, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(interval / SLOTS as u32);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for slot in (0..SLOTS).cycle() {
             tokio::select! {
                 () = stop.cancelled() => return,
-                _ = ticks.tick() => self.inner.registry.wheel.beat(slot),
+                _ = ticks.tick() => {}
             }
+            self.inner.registry.wheel.beat(slot);
+            self.send_away_aged(slot);
         }
     }
 }

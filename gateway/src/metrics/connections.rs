@@ -13,6 +13,7 @@ use crate::hub::Cause;
 
 label_set!(Closed { cause });
 label_set!(Failure { reason });
+label_set!(SentAway { reason });
 label_set!(FrameType { r#type });
 label_set!(Resumed { result });
 label_set!(Filled { source });
@@ -21,6 +22,7 @@ pub(super) struct Connections {
     open: Gauge,
     opened: Counter,
     closed: Counters<Closed>,
+    sent_away: Counters<SentAway>,
     refused: Counter,
     handshake: Histogram,
     auth_failures: Counters<Failure>,
@@ -46,6 +48,10 @@ impl Connections {
             open: book.gauge("connections", "Sockets that are open now."),
             opened: book.counter("connections_opened", "Sockets that were opened."),
             closed: book.counters("connections_closed", "Sockets that ended, by cause."),
+            sent_away: book.counters(
+                "connections_sent_away",
+                "Sockets asked to connect elsewhere: drain, rebalance or age.",
+            ),
             refused: book.counter("connections_refused", "Connections turned away at the cap."),
             handshake: book.histogram("handshake_seconds", SECONDS, "From the upgrade to `live`."),
             auth_failures: book.counters("auth_failures", "Credentials refused, by reason."),
@@ -93,6 +99,17 @@ impl Metrics {
         let cause = cause.label();
         connections.closed.get_or_create(&Closed { cause }).inc();
         info!(cause, "connection closed");
+    }
+
+    /// A client was told to connect elsewhere; its socket ends soon.
+    pub fn sent_away(&self, reason: &'static str) {
+        self.inner.connections.sent_away.get_or_create(&SentAway { reason }).inc();
+        debug!(reason, "connection sent away");
+    }
+
+    /// Sockets that are open now.
+    pub fn connections(&self) -> i64 {
+        self.inner.connections.open.get()
     }
 
     /// At the cap, before anything was read.

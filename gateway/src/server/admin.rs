@@ -1,4 +1,4 @@
-//! The admin listener: probes, metrics, drain. It has no authentication; it is
+//! The admin listener: probes, metrics, drain, and what other rooms add. It has no authentication; it is
 //! bound to the loopback or to a network that only operators reach.
 
 use std::{net::SocketAddr, time::Duration};
@@ -9,7 +9,7 @@ use axum::{
     http::{StatusCode, header},
     middleware::{Next, from_fn},
     response::{IntoResponse, Response},
-    routing::{get, post},
+    routing::get,
 };
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{body::Bytes, client::conn::http1};
@@ -28,15 +28,17 @@ pub struct Admin {
     pub shutdown: Shutdown,
 }
 
-pub fn router(admin: Admin) -> Router {
+/// `more`: routes of other rooms.
+pub fn router(admin: Admin, more: Router) -> Router {
     Router::new()
         .route("/livez", get(livez))
         .route("/startupz", get(startupz))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
-        .route("/admin/drain", post(drain))
-        .layer(from_fn(no_pages))
+        .route("/admin/drain", get(progress).post(drain))
         .with_state(admin)
+        .merge(more)
+        .layer(from_fn(no_pages))
 }
 
 /// Answers as long as the runtime runs; never asks a dependency, or a shared
@@ -68,7 +70,13 @@ async fn metrics(State(admin): State<Admin>) -> impl IntoResponse {
 
 async fn drain(State(admin): State<Admin>) -> (StatusCode, Json<serde_json::Value>) {
     admin.shutdown.begin_drain("asked by the admin listener");
-    (StatusCode::ACCEPTED, Json(json!({ "draining": true })))
+    (StatusCode::ACCEPTED, progress(State(admin)).await)
+}
+
+/// How far a drain is.
+async fn progress(State(admin): State<Admin>) -> Json<serde_json::Value> {
+    let (draining, connections) = (admin.shutdown.is_draining(), admin.metrics.connections());
+    Json(json!({ "draining": draining, "connections": connections }))
 }
 
 /// Browsers send these with every request a page makes; without this check any
@@ -91,7 +99,7 @@ pub enum CallError {
 }
 
 /// Asks the admin listener of a replica: the client of `healthcheck` and
-/// `drain`. Returns the status and the start of the body.
+/// `drain` and their like. Returns the status and the start of the body.
 pub async fn call(
     address: SocketAddr,
     method: &str,

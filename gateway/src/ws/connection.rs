@@ -22,7 +22,7 @@ use super::{
 use crate::{
     auth::Verified,
     cache::LeaseId,
-    hub::{Cause, Ending, Mailbox, PULLS, Registered, Taken, Watched},
+    hub::{Cause, Leave, Mailbox, PULLS, Registered, Taken, Watched},
     model::*,
     problem::Problem,
 };
@@ -203,8 +203,11 @@ impl<S: Socket> Connection<S> {
 
     /// What the hub handed over.
     async fn look(&mut self, taken: Taken) -> Result<(), Cause> {
-        if let Some(ending) = taken.ending {
-            return self.end(ending).await;
+        if let Some(leave) = taken.leave {
+            self.ask_to_leave(leave).await?;
+        }
+        if let Some(cause) = taken.ending {
+            return self.end(cause).await;
         }
         // First what must not wait for a slow reader.
         if taken.beat {
@@ -249,13 +252,25 @@ impl<S: Socket> Connection<S> {
         Ok(())
     }
 
-    /// Says goodbye where there is time for it.
-    pub(super) async fn end(&mut self, ending: Ending) -> Result<(), Cause> {
-        if let Some(after_ms) = ending.after_ms {
-            let payload = Reconnect { after_ms, reason: ending.cause.label().to_owned() };
-            self.outlet.frame(&ServerFrame::Reconnect { payload }).await?;
+    pub(super) async fn ask_to_leave(&mut self, Leave { after, why }: Leave) -> Result<(), Cause> {
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
+        let payload = Reconnect { after_ms, reason: why.to_owned() };
+        self.outlet.frame(&ServerFrame::Reconnect { payload }).await
+    }
+
+    /// Hears nothing more; what is under way is answered first, for a while.
+    pub(super) async fn end(&mut self, cause: Cause) -> Result<(), Cause> {
+        if let Some(leave) = self.registered.mailbox.take().leave {
+            self.ask_to_leave(leave).await?;
         }
-        Err(ending.cause)
+        let answering = async {
+            while let Some(answer) = self.answers.next().await {
+                self.outlet.frame(&answer).await?;
+            }
+            Ok(())
+        };
+        timeout(CLOSING, answering).await.unwrap_or(Ok(()))?;
+        Err(cause)
     }
 
     /// A store that does not answer is no reason to end the connection: what

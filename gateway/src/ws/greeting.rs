@@ -17,7 +17,7 @@ use super::{
 use crate::{
     auth::Verified,
     chat::Admitted,
-    hub::{Cause, Ending},
+    hub::{Cause, Leave},
     model::*,
     problem::{Code, Problem},
     store::UserState,
@@ -150,9 +150,9 @@ impl<S: Socket> Connection<S> {
         match admitted {
             Ok(admitted) => Ok(admitted),
             Err(problem) => {
-                let after_ms = problem.retry_after_ms();
-                let ending = Ending { cause: Cause::Overloaded, after_ms };
-                self.end(ending).await.and(Err(Cause::Overloaded))
+                let after = problem.retry_after.unwrap_or_default();
+                self.ask_to_leave(Leave { after, why: Cause::Overloaded.label() }).await?;
+                Err(Cause::Overloaded)
             }
         }
     }

@@ -7,11 +7,13 @@ mod frame;
 mod greeting;
 mod outlet;
 mod places;
+mod rebalance;
 mod resume;
 mod typing;
 mod upgrade;
 
 pub use asyncapi::asyncapi;
+pub use rebalance::rebalance_router;
 pub use upgrade::{SocketState, router};
 
 use std::time::Duration;

@@ -40,11 +40,11 @@ struct Subscription {
 type Waiting = Arc<oneshot::Sender<()>>;
 
 impl Held {
-    /// Listening to one channel for as long as it lives.
-    pub(super) fn holding(topic: Topic) -> Self {
+    /// Listening to these for as long as it lives.
+    pub(super) fn holding(topics: &[Topic]) -> Self {
         let mut held = Self::default();
-        // Nobody waits for it.
-        drop(held.want(&[topic]));
+        // Nobody waits for them.
+        drop(held.want(topics));
         held
     }
 

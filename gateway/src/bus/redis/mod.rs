@@ -26,6 +26,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{Arrivals, Inbox, SealKeys};
 use crate::{
@@ -63,6 +64,9 @@ struct Inner {
     origin: u64,
     /// A channel of our own, to hear ourselves on.
     own: Topic,
+    /// One that every replica listens to, so that who hears nothing can tell
+    /// whether others would.
+    common: Topic,
     inbox: Inbox,
     held: Mutex<Held>,
     /// Wakes the subscriber for what was asked of `held`.
@@ -73,6 +77,8 @@ struct Inner {
     to_publish: Mutex<Option<mpsc::Receiver<Outgoing>>>,
     /// Whether what was published last came back.
     hears: AtomicBool,
+    /// Whether it has not for long, while others would.
+    deaf: AtomicBool,
     heard: AtomicU64,
     probed: Notify,
 }
@@ -87,7 +93,8 @@ impl RedisBus {
     ) -> Result<(Self, Arrivals), BadUrl> {
         let (inbox, arrivals) = Inbox::new();
         let (outbox, to_publish) = mpsc::channel(OUTBOX);
-        let own = Topic::User(UserId::new());
+        // Ids that no user has.
+        let (own, common) = (Topic::User(UserId::new()), Topic::User(UserId(Uuid::nil())));
         let inner = Inner {
             publisher: Link::new("publisher", url)?,
             subscriber: Link::listening("subscriber", url)?,
@@ -95,13 +102,15 @@ impl RedisBus {
             metrics,
             origin,
             own,
+            common,
             inbox,
-            held: Mutex::new(Held::holding(own)),
+            held: Mutex::new(Held::holding(&[own, common])),
             asked: Notify::new(),
             outbox,
             outbox_room: Budget::new(OUTBOX_BYTES),
             to_publish: Mutex::new(Some(to_publish)),
             hears: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             heard: AtomicU64::new(0),
             probed: Notify::new(),
         };
@@ -179,6 +188,10 @@ impl RedisBus {
     /// Whether what is published is heard.
     pub(super) fn is_up(&self) -> bool {
         self.inner.hears.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_deaf(&self) -> bool {
+        self.inner.deaf.load(Ordering::Relaxed)
     }
 
     fn gap(&self, why: &'static str) {

@@ -20,6 +20,8 @@ const NAMES: usize = 512;
 /// How often the shape of a cluster is looked at: a slot that has moved takes
 /// its subscriptions along to nobody, and says so to nobody.
 const LOOK_AT_CLUSTER: Duration = Duration::from_secs(2);
+/// Channels that are held for the replica's own sake.
+const OUR_OWN: usize = 2;
 /// Pause after Redis did not answer.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -62,9 +64,9 @@ impl RedisBus {
                     None
                 }
                 Err(Unavailable) => {
-                    // Whoever asked goes on without; all but our own channel
-                    // is somebody's.
-                    if self.inner.held.lock().len() > 1 {
+                    // Whoever asked goes on without; all but our own channels
+                    // are somebody's.
+                    if self.inner.held.lock().len() > OUR_OWN {
                         owed = owed.or(Some("subscriptions came late"));
                     }
                     Some(Instant::now() + RETRY)
