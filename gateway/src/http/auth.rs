@@ -119,7 +119,7 @@ pub(super) async fn logout(
     if let Some(user) = user {
         state.chat.account_changed(user).await;
     }
-    Ok((StatusCode::NO_CONTENT, forget(page)))
+    Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 
 /// Sign every device of mine out.
@@ -134,7 +134,7 @@ pub(super) async fn logout_all(
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     state.auth.logout_all(who).await?;
     state.chat.account_changed(who.user).await;
-    Ok((StatusCode::NO_CONTENT, forget(page)))
+    Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 
 /// A ticket for `/ws?token=`: a page cannot send headers with an upgrade.
@@ -219,8 +219,4 @@ fn token_answer(
         expires_in: tokens.expires_in.as_secs(),
     };
     (headers, Json(answer))
-}
-
-fn forget(page: Option<Origin>) -> HeaderMap {
-    page.map(|page| (header::SET_COOKIE, cookie::clear(&page))).into_iter().collect()
 }

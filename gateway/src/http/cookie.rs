@@ -25,8 +25,10 @@ pub(super) fn set(page: &Origin, token: &Secret, lifetime: std::time::Duration) 
     write(page, token.expose().to_owned(), lifetime)
 }
 
-pub(super) fn clear(page: &Origin) -> HeaderValue {
-    write(page, String::new(), time::Duration::ZERO)
+/// For the page that signed out; other clients have none.
+pub(super) fn forget(page: Option<Origin>) -> HeaderMap {
+    let clear = |page| (header::SET_COOKIE, write(&page, String::new(), time::Duration::ZERO));
+    page.map(clear).into_iter().collect()
 }
 
 fn write(page: &Origin, value: String, lifetime: time::Duration) -> HeaderValue {
