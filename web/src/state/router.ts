@@ -10,13 +10,18 @@ export type Route =
   | { name: 'home' | 'login' | 'register' }
   | { name: 'settings'; section: string }
   /** `seq` is the message to show; `position` where Back leads to. */
-  | { name: 'conversation'; id: string; seq: number | undefined; position: Position | undefined };
+  | {
+      name: 'conversation';
+      id: string;
+      seq: number | undefined;
+      position: Position | 'end' | undefined;
+    };
 
 const CONVERSATION = /^\/c\/([0-9a-f-]{36})(?:\/m\/(\d+))?\/?$/i;
 const SETTINGS = /^\/settings(?:\/([a-z]+))?\/?$/;
 
 interface State {
-  position?: Position;
+  position?: Position | 'end';
 }
 
 const read = (): Route => {
@@ -53,8 +58,8 @@ export function go(path: string, replace = false): void {
 }
 
 /** To a message; Back returns to where the reader was. */
-export function jump(path: string, from: Position | undefined): void {
-  if (from !== undefined) history.replaceState({ position: from } satisfies State, '');
+export function jump(path: string, from: Position | 'end'): void {
+  history.replaceState({ position: from } satisfies State, '');
   history.pushState(null, '', path);
   setRoute(read());
 }

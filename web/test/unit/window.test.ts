@@ -14,8 +14,10 @@ const filled = (from: number, to: number, end = to): Timeline => {
   return timeline;
 };
 
-const seqs = (window: TimelineWindow, pinned = false): number[] =>
-  window.shown(pinned).entries.map((entry) => (isGap(entry) ? -entry.gap.from_seq : entry.seq));
+const seqs = (window: TimelineWindow, reader: number | 'end' = 0): number[] =>
+  window
+    .shown(() => reader)
+    .entries.map((entry) => (isGap(entry) ? -entry.gap.from_seq : entry.seq));
 
 describe('the window', () => {
   it('follows the end, and never holds more than its measure', () => {
@@ -25,7 +27,7 @@ describe('the window', () => {
     for (let seq = 1_001; seq < 1_400; seq += 1) {
       timeline.put(message(seq));
       timeline.advance(seq);
-      const shown = seqs(window, true);
+      const shown = seqs(window, 'end');
       expect(shown.at(-1)).toBe(seq);
       expect(shown.length).toBeLessThanOrEqual(MOST);
     }
@@ -68,7 +70,25 @@ describe('the window', () => {
     expect(seqs(window)).toContain(120);
     expect(seqs(window)).toContain(-150);
     expect(window.atEnd).toBe(false);
-    expect(window.shown(false).before).toBeUndefined();
+    expect(window.shown(() => 0).before).toBeUndefined();
+  });
+
+  it('keeps the reader where they are when what was missing comes in between', () => {
+    const timeline = filled(901, 1_000);
+    const page = (from: number, to: number) => ({
+      messages: Array.from({ length: to - from + 1 }, (_, index) => message(from + index)),
+      range: { from_seq: from, to_seq: to },
+      has_more_before: true,
+      has_more_after: true,
+    });
+    timeline.take(page(800, 850));
+    const window = new TimelineWindow(timeline);
+    window.around(840);
+    timeline.take(page(851, 900));
+    timeline.take(page(750, 799));
+    for (const reader of [805, 840, 880]) expect(seqs(window, reader)).toContain(reader);
+    while (window.up());
+    expect(seqs(window)[0]).toBe(750);
   });
 
   it('keeps what is near the reader when memory is to be bounded', () => {

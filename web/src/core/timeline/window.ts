@@ -24,14 +24,19 @@ export class TimelineWindow {
 
   constructor(private readonly timeline: Timeline) {}
 
-  /** What is shown, and the message before it, which decides how the first one looks. */
-  shown(pinned: boolean): { entries: Entry[]; before: Message | undefined } {
+  /**
+   * What is shown, and the message before it, which decides how the first one looks. Where that
+   * has become too much, what is far from the reader goes: they are at a message, or at the end.
+   */
+  shown(reader: () => number | 'end'): { entries: Entry[]; before: Message | undefined } {
     this.refresh();
     let first = this.index(this.from);
     let end = this.index(this.to + 1);
     if (end - first > MOST) {
-      if (pinned || this.to !== Number.POSITIVE_INFINITY) first = Math.max(first, end - FEW);
-      else end = first + MOST;
+      const at = reader();
+      if (at === 'end') first = end - FEW;
+      else first = Math.min(Math.max(first, this.index(at) - MOST / 2), end - MOST);
+      end = Math.min(end, first + MOST);
       this.hold(first, end);
     }
     const before = this.entries[first - 1];
@@ -45,6 +50,18 @@ export class TimelineWindow {
   get atStart(): boolean {
     this.refresh();
     return this.index(this.from) === 0;
+  }
+
+  /** Older ones should be on their way. */
+  get nearStart(): boolean {
+    this.refresh();
+    return this.index(this.from) < STEP;
+  }
+
+  /** Whatever comes now makes something else go. */
+  get full(): boolean {
+    this.refresh();
+    return this.index(this.to + 1) - this.index(this.from) > MOST - STEP;
   }
 
   get atEnd(): boolean {
@@ -85,8 +102,7 @@ export class TimelineWindow {
 
   private hold(first: number, end: number): void {
     const last = this.entries[end - 1];
-    // At the very start, what is loaded before it is to be shown as it comes.
-    this.from = first <= 0 ? 0 : seqOf(this.entries[first] ?? { gap: NOWHERE });
+    this.from = seqOf(this.entries[Math.max(0, first)] ?? { gap: NOWHERE });
     this.to =
       end >= this.entries.length || last === undefined ? Number.POSITIVE_INFINITY : seqOf(last);
   }

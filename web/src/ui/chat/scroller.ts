@@ -4,6 +4,8 @@ import { type Accessor, createEffect, createSignal, onCleanup } from 'solid-js';
 const NEAR_PX = 80;
 /** So many screens before an edge, more rows are asked for. */
 const AHEAD_SCREENS = 3;
+/** The same, as a share of all that is above and below, when no more rows may be shown at once. */
+const AHEAD_SHARE = 0.2;
 /** No scroll event for this long: nobody is scrolling. */
 const IDLE_MS = 120;
 /** Where the "New" divider stands when a conversation opens. */
@@ -26,6 +28,8 @@ export interface ScrollerOptions<Row> {
   rows: Accessor<Map<string, Row>>;
   /** Whether the last of them is the end of the conversation. */
   atEnd: () => boolean;
+  /** As many as there may be. */
+  full: () => boolean;
   /** The first, or the last, row is near. */
   nearTop: () => void;
   nearBottom: () => void;
@@ -105,8 +109,11 @@ export function createScroller<Row>(options: ScrollerOptions<Row>) {
     if (box === undefined) return;
     setAtBottom(atEnd() && below() <= NEAR_PX);
     setFar(!atEnd() || below() > box.clientHeight);
-    const above = box.scrollHeight - box.clientHeight - space - below();
-    const ahead = AHEAD_SCREENS * box.clientHeight;
+    const room = box.scrollHeight - box.clientHeight - space;
+    const above = room - below();
+    // Rows that come at one edge may push rows out at the other, which must not call them back.
+    const most = options.full() ? room * AHEAD_SHARE : Number.POSITIVE_INFINITY;
+    const ahead = Math.min(AHEAD_SCREENS * box.clientHeight, most);
     if (shown().size > 0 && target === undefined) {
       if (above < ahead) options.nearTop();
       if (below() < ahead && !atEnd()) options.nearBottom();
@@ -146,6 +153,7 @@ export function createScroller<Row>(options: ScrollerOptions<Row>) {
       settleAtEnd();
       const divider = find('new');
       const beyond = divider === undefined ? 0 : topOf(divider) - clientHeight * OPEN_AT;
+      // Few unread messages leave it where the end of the conversation puts it.
       if (beyond < 0) box.scrollTop += beyond;
     } else {
       const row = find(target.key);

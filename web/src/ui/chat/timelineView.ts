@@ -15,6 +15,10 @@ import { createScroller, type Scroller } from './scroller';
 const MARKED_MS = 1_200;
 /** How long the floating date outlasts the scrolling. */
 const DATE_MS = 2_000;
+/** How many messages the newest page has; with as many unread, it may not reach down to the first. */
+const NEWEST_PAGE = 45;
+/** More unsent messages than these are not worth their rows. */
+const MOST_PENDING = 40;
 const NOBODY = new Map();
 
 const seqOf = (row: Row | undefined): number | undefined =>
@@ -51,18 +55,25 @@ export function createTimelineView(held: Chat) {
   };
   const atEnd = (): boolean => windowNow()?.atEnd === true;
 
+  /** Where the reader is, for a window that has become too long. */
+  const reader = (): number | 'end' =>
+    untrack(() => {
+      if (placed === undefined || placed.atBottom()) return 'end';
+      return seqOf(rows().get(placed.position()?.key ?? '')) ?? 0;
+    });
+
   const loaded = createMemo(() => chat().timeline?.shown === true);
   const rows = createMemo((before: Map<string, Row>) => {
     moved();
     const { timeline, marks, meta } = chat();
     if (timeline?.shown !== true) return new Map<string, Row>();
     const window = windowOf(timeline);
-    const { entries, before: previous } = window.shown(untrack(() => placed?.atBottom() ?? true));
+    const { entries, before: previous } = window.shown(reader);
     const built = buildRows({
       me,
       entries,
       before: previous,
-      pending: window.atEnd ? client.outbox.of(id) : [],
+      pending: window.atEnd ? client.outbox.of(id).slice(-MOST_PENDING) : [],
       complete: window.atStart && !timeline.hasMoreBefore,
       newAfter: newAfter(),
       partner: partner === undefined ? undefined : marks.get(partner),
@@ -105,9 +116,11 @@ export function createTimelineView(held: Chat) {
   const scroller = createScroller<Row>({
     rows,
     atEnd,
+    full: () => windowNow()?.full === true,
     nearTop() {
-      if (windowNow()?.up() === true) setMoved(0);
-      else if (!failed()) client.pages.loadOlder(chat());
+      const window = windowNow();
+      if (window?.up() === true) setMoved(0);
+      if (window?.nearStart === true && !failed()) client.pages.loadOlder(chat());
     },
     nearBottom() {
       if (windowNow()?.down() === true) setMoved(0);
@@ -178,13 +191,28 @@ export function createTimelineView(held: Chat) {
     }
   });
 
+  /** At the first unread message, which may be many pages from the end. */
+  const openAtDivider = async (after: number): Promise<void> => {
+    scroller.aim({ at: 'divider' });
+    const last = Math.max(after, held.meta.visible_from_seq);
+    if (chat().timeline?.covers(last) === true) return;
+    // The newest page may well reach down to it; only where it does not, another one is needed.
+    const many = held.unread.count >= NEWEST_PAGE;
+    if (!many || !(await client.pages.around(chat(), last))) return;
+    windowNow()?.around(last);
+    setMoved(0);
+    scroller.aim({ at: 'divider' });
+  };
   const start = model.positions.get(id);
+  const unreadAfter = newAfter();
   if (start !== undefined) void show(start.seq, start.top);
-  else scroller.aim({ at: newAfter() === undefined ? 'end' : 'divider' });
+  else if (unreadAfter === undefined) scroller.aim({ at: 'end' });
+  else void openAtDivider(unreadAfter);
   createEffect(
     on(route, (place) => {
       if (place.name !== 'conversation' || place.id !== id) return;
-      if (place.position !== undefined) void show(place.position.seq, place.position.top);
+      if (place.position === 'end') toEnd();
+      else if (place.position !== undefined) void show(place.position.seq, place.position.top);
       else if (place.seq !== undefined) void show(place.seq);
     }),
   );
@@ -229,7 +257,7 @@ export function createTimelineView(held: Chat) {
     below: () => below().count,
     position,
     toEnd,
-    jumpTo: (seq: number) => jump(pathOf(id, seq), position()),
+    jumpTo: (seq: number) => jump(pathOf(id, seq), position() ?? 'end'),
     markUnread(seq: number): void {
       setNewAfter(seq - 1);
       reading.mark(id, seq);
