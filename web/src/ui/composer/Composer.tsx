@@ -152,11 +152,12 @@ export function Composer(props: ComposerProps) {
 
   const onKeyDown = (event: KeyboardEvent): void => {
     const { key } = event;
+    const alone = !(event.altKey || event.shiftKey || event.ctrlKey || event.metaKey);
     const handled =
       emoji.key(key) ||
       (meansSend(event) && send()) ||
-      (key === 'Escape' && !event.shiftKey && cancel()) ||
-      (key === 'ArrowUp' && value() === '' && editing() === undefined && editLast());
+      (key === 'Escape' && alone && cancel()) ||
+      (key === 'ArrowUp' && alone && value() === '' && editing() === undefined && editLast());
     if (handled) {
       event.preventDefault();
       event.stopPropagation();

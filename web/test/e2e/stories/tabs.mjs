@@ -172,7 +172,7 @@ export function tabs({ gateway, browser }) {
         }, sent);
         await restart(2_000);
         const bursts = (/** @type {string[]} */ texts) =>
-          texts.filter((t) => t?.startsWith('burst'));
+          texts.filter((t) => t.startsWith('burst'));
         const stored = async () => bursts(await bo.texts(direct));
         await eventually(stored, (texts) => texts.length >= BURST, 60_000);
         assert.deepEqual(await stored(), sent);
