@@ -5,11 +5,12 @@ import { existsSync } from 'node:fs';
 import { openBrowser } from './browser.mjs';
 import { openGateway } from './gateway.mjs';
 import { history } from './stories/history.mjs';
+import { look } from './stories/look.mjs';
 import { people } from './stories/people.mjs';
 import { tabs } from './stories/tabs.mjs';
 import { talk } from './stories/talk.mjs';
 
-const stories = { talk, history, tabs, people };
+const stories = { talk, history, tabs, people, look };
 
 if (!existsSync(new URL('../../dist/index.html', import.meta.url))) {
   console.error('e2e: dist/ is missing, run `npm run build` first');

@@ -124,7 +124,7 @@ function Missing() {
     <div class="empty">
       <ConnectionBar />
       <Show when={model.known()} fallback={<p class="late">{text.loading}</p>}>
-        <p>{text.notMember}</p>
+        <h1>{text.notMember}</h1>
         <a href="/" onClick={follow}>
           {text.backToList}
         </a>

@@ -175,7 +175,7 @@ function QuoteView(props: { quote: Quote; context: RowContext }) {
       type="button"
       class="quote"
       tabindex="-1"
-      aria-label={text.toOriginal(sender())}
+      title={text.toOriginal(sender())}
       onClick={() => props.context.view.jumpTo(props.quote.seq)}
     >
       <span class="name">{sender()}</span> <span class="quoted">{words()}</span>

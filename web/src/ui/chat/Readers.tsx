@@ -19,18 +19,15 @@ export function Readers(props: { users: string[]; chat: Chat }) {
   };
   return (
     <>
-      <button
-        type="button"
-        class="readers"
-        tabindex="-1"
-        popovertarget={id}
-        aria-label={text.seenBy(props.users.map(model.nameOf))}
-      >
+      <button type="button" class="readers" tabindex="-1" popovertarget={id}>
+        <span class="visually-hidden">{text.seenBy(props.users.map(model.nameOf))}</span>
         <For each={props.users.slice(0, MOST)}>
           {(user) => <Avatar id={user} name={model.nameOf(user)} />}
         </For>
         <Show when={props.users.length > MOST}>
-          <span class="meta">+{props.users.length - MOST}</span>
+          <span class="meta" aria-hidden="true">
+            +{props.users.length - MOST}
+          </span>
         </Show>
       </button>
       <div id={id} class="menu readers-list" popover="auto">

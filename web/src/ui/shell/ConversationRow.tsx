@@ -50,9 +50,8 @@ export function ConversationRow(props: { id: string }) {
     return own || partner() === undefined ? `${sender()}: ${body}` : body;
   });
   /** What badge, dot and marks say, in words. */
-  const label = (): string =>
+  const state = (): string =>
     [
-      title(),
       unread() === 0 ? '' : text.unread(unread()),
       text.presence[status() ?? 'unknown'],
       draft() === '' ? '' : text.hasDraft,
@@ -66,7 +65,6 @@ export function ConversationRow(props: { id: string }) {
       <a
         class="conversation"
         href={pathOf(props.id)}
-        aria-label={label()}
         aria-current={model.openId() === props.id ? 'page' : undefined}
         classList={{ unread: unread() > 0, muted: muted() }}
         title={title()}
@@ -81,8 +79,13 @@ export function ConversationRow(props: { id: string }) {
         }}
       >
         <Avatar id={partner() ?? props.id} name={title()} status={status()} />
-        <span class="name">{title()}</span>
-        <span class="marks">
+        <span class="name">
+          {title()}
+          <Show when={state() !== ''}>
+            <span class="visually-hidden">, {state()}</span>
+          </Show>
+        </span>
+        <span class="marks" aria-hidden="true">
           <Show when={draft() !== ''}>
             <Pencil size={12} strokeWidth={1.75} />
           </Show>
@@ -100,7 +103,7 @@ export function ConversationRow(props: { id: string }) {
             <span class="badge">{badge(unread())}</span>
           </Show>
         </span>
-        <span class="preview">
+        <span class="preview" aria-hidden="true">
           <Show when={draft() !== ''} fallback={preview()}>
             <span class="draft">{text.draft}</span> {draft()}
           </Show>

@@ -116,7 +116,7 @@ export function Shell() {
 function NothingOpen() {
   return (
     <main class="chat empty">
-      <p>{text.nothingOpen}</p>
+      <h1>{text.nothingOpen}</h1>
       <ul class="first-keys">
         <li>
           <Kbd action="switcher" /> {text.keyNames.switcher}

@@ -186,7 +186,7 @@ export function history({ gateway, browser }) {
         await ada.message('about that').waitFor();
         await pause(300);
         const before = await top('about that');
-        await ada.page.getByRole('button', { name: /^Jump to the original/ }).click();
+        await ada.page.locator('.quote').click();
         await ada.message('line 3 word word word').waitFor();
         await ada.page.locator('.message.marked').waitFor();
         const box = await ada.message('line 3 word word word').boundingBox();

@@ -78,7 +78,7 @@ export function talk({ gateway, browser }) {
         assert.equal(await bo.page.locator('.divider.new').count(), 1);
         await ada.page.getByText(/^Seen \d{1,2}:\d\d/).waitFor();
         await bo.row(ada.name).waitFor();
-        const label = () => bo.row(ada.name).getAttribute('aria-label');
+        const label = () => bo.row(ada.name).textContent();
         await eventually(label, (text) => text !== null && !text.includes('unread'), 2_000);
         await eventually(
           () => bo.page.title(),
