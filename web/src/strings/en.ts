@@ -51,7 +51,6 @@ export const text = {
   resizeSidebar: 'Width of the sidebar',
   nothingOpen: 'Nothing open. Jump somewhere.',
   notMember: 'This conversation does not exist, or you are no longer in it.',
-  notFound: 'There is no page here.',
   backToList: 'Back to conversations',
   loading: 'Loading…',
   skipToList: 'Skip to conversations',

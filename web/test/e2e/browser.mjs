@@ -22,6 +22,8 @@ export async function openBrowser() {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
+      // A name that is no secure context, as on a network at home.
+      '--host-resolver-rules=MAP chat.lan 127.0.0.1',
     ],
   });
 }

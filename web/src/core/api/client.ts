@@ -24,6 +24,8 @@ export interface Credentials {
   username: string;
   password: string;
   display_name?: string;
+  /** What the list of sessions calls this browser. */
+  device_label?: string;
   device_id?: string;
   device_secret?: string;
 }

@@ -5,6 +5,7 @@ import { signedIn } from '../../state/app';
 import { account } from '../../storage/account';
 import { text } from '../../strings/en';
 import { Field } from '../kit/Field';
+import { browserName } from './browserName';
 import { PasswordField } from './PasswordField';
 
 export type AuthMode = 'login' | 'register';
@@ -50,7 +51,8 @@ export function AuthForm(props: { mode: AuthMode; username?: string }) {
       return typeof entry === 'string' ? entry : '';
     };
     const username = props.username ?? value('username').trim();
-    const credentials: Credentials = { username, password: value('password') };
+    const password = value('password');
+    const credentials: Credentials = { username, password, device_label: browserName() };
     if (props.mode === 'login') return { ...credentials, ...account.device(username) };
     const display_name = value('display_name').trim();
     return display_name === '' ? credentials : { ...credentials, display_name };

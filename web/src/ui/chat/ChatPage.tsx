@@ -2,6 +2,7 @@ import ArrowLeft from 'lucide-solid/icons/arrow-left';
 import BellOff from 'lucide-solid/icons/bell-off';
 import Ellipsis from 'lucide-solid/icons/ellipsis';
 import Pin from 'lucide-solid/icons/pin';
+import Users from 'lucide-solid/icons/users';
 import { createMemo, createSignal, lazy, onCleanup, Show, Suspense } from 'solid-js';
 import type { Chat } from '../../core/sync/chat';
 import { useModel } from '../../state/app';
@@ -88,9 +89,9 @@ function Header(props: { chat: Chat; title: string }) {
       </Show>
       <span class="filler" />
       <Show when={isGroup()}>
-        <button type="button" class="button quiet" onClick={() => setInfo(true)}>
-          {text.groupInfo}
-        </button>
+        <IconButton label={text.groupInfo} onClick={() => setInfo(true)}>
+          <Users size={16} strokeWidth={1.75} />
+        </IconButton>
       </Show>
       <IconButton
         label={text.options(props.title)}

@@ -86,8 +86,11 @@ export function createScroller<Row>(options: ScrollerOptions<Row>) {
   /** The first row that reaches into view and will still be there, and where it stands. */
   const capture = (next?: Map<string, Row>): Anchor | undefined => {
     if (box === undefined || list === undefined) return undefined;
-    const { top } = box.getBoundingClientRect();
-    for (let at = rowAt(top); at < list.children.length; at += 1) {
+    const { top, height } = box.getBoundingClientRect();
+    const rows = [...list.children];
+    // Who has come up to a gap reads what is below it.
+    const gap = rows.findLastIndex((row) => row.className === 'gap' && topOf(row) < height / 2);
+    for (let at = Math.max(rowAt(top), gap + 1); at < list.children.length; at += 1) {
       const element = list.children[at] as HTMLElement;
       if (next === undefined || next.has(element.dataset.key ?? '')) {
         return { element, top: topOf(element) };

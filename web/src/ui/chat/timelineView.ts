@@ -13,6 +13,8 @@ import { createScroller, type Scroller } from './scroller';
 
 /** How long a message that was jumped to stays marked. */
 const MARKED_MS = 1_200;
+/** A gap so many screens away is loaded. */
+const AHEAD_SCREENS = 2;
 /** How long the floating date outlasts the scrolling. */
 const DATE_MS = 2_000;
 /** How many messages the newest page has; with as many unread, it may not reach down to the first. */
@@ -90,7 +92,7 @@ export function createTimelineView(held: Chat) {
       const element = placed?.find(row.key);
       if (element === undefined) continue;
       const { top } = element.getBoundingClientRect();
-      if (top < -innerHeight || top > 2 * innerHeight) continue;
+      if (top < -AHEAD_SCREENS * innerHeight || top > AHEAD_SCREENS * innerHeight) continue;
       const from = top > innerHeight / 2 ? 'above' : 'below';
       client.pages.fill(chat(), row.gap, from);
     }
@@ -119,6 +121,9 @@ export function createTimelineView(held: Chat) {
     full: () => windowNow()?.full === true,
     nearTop() {
       const window = windowNow();
+      const at = reader();
+      // However long somebody scrolls, only so much stays in memory.
+      if (at !== 'end') chat().timeline?.narrow(at);
       if (window?.up() === true) setMoved(0);
       if (window?.nearStart === true && !failed()) client.pages.loadOlder(chat());
     },

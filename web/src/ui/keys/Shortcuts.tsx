@@ -4,7 +4,7 @@ import { ShortcutList } from './ShortcutList';
 
 export default function Shortcuts(props: { onClose: () => void }) {
   return (
-    <Dialog title={text.shortcuts} onClose={props.onClose}>
+    <Dialog title={text.shortcuts} onClose={props.onClose} reading>
       <ShortcutList />
       <div class="actions">
         <button type="button" class="button" onClick={props.onClose}>

@@ -221,6 +221,78 @@ export function tabs({ gateway, browser }) {
       },
     ],
     [
+      'one tab notifies, only when none has the focus, and what is read elsewhere is closed',
+      async () => {
+        const context = ada.page.context();
+        await context.grantPermissions(['notifications']);
+        await context.addInitScript(() => {
+          const told = /** @type {string[]} */ ([]);
+          class Told {
+            static permission = 'granted';
+            static requestPermission = async () => 'granted';
+            /** @param {string} title @param {{ tag: string }} options */
+            constructor(title, { tag }) {
+              told.push(`show ${title}`);
+              this.tag = tag;
+            }
+            close() {
+              told.push('close');
+            }
+          }
+          Object.assign(globalThis, { told, Notification: Told });
+        });
+        await ada.page.goto('/settings/notifications');
+        await ada.page.getByRole('button', { name: 'Turn on notifications' }).click();
+        await ada.page.getByText('Notifications are on').waitFor();
+        await ada.page.goto('/');
+        await second.page.goto('/');
+        await ada.row(bo.user.display_name).waitFor();
+        await second.row(bo.user.display_name).waitFor();
+        const told = async () => {
+          // @ts-expect-error put there above
+          const both = [ada, second].map(({ page }) => page.evaluate(() => globalThis.told));
+          return (await Promise.all(both)).flat();
+        };
+        await second.page.bringToFront();
+        await bo.send(direct, 'in focus');
+        await second.toasts().getByText('in focus').waitFor();
+        await pause(300);
+        assert.deepEqual(await told(), []);
+        for (const { page } of [ada, second]) {
+          await page.evaluate(() => window.dispatchEvent(new Event('blur')));
+        }
+        await pause(200);
+        await bo.send(direct, 'nobody looks');
+        await eventually(told, (all) => all.length > 0, 2_000);
+        await pause(300);
+        assert.deepEqual(await told(), [`show ${bo.user.display_name}`], 'one tab only');
+        const { last_seq: seq } = await bo.get(`/conversations/${direct}`);
+        const elsewhere = await Rest.login(url, ada.username);
+        await elsewhere.post(`/conversations/${direct}/read`, { seq });
+        await eventually(told, (all) => all.includes('close'), 2_000);
+      },
+    ],
+    [
+      'plain http on a network at home: no secure context, and everything works',
+      async () => {
+        const lan = url.replace('127.0.0.1', 'chat.lan');
+        const eve = await Person.open(browser, lan, `teve${suffix}`);
+        await eve.register();
+        assert.equal(await eve.page.evaluate(() => window.isSecureContext), false);
+        await eve.start([bo.user.username]);
+        await eve.say('over plain http');
+        await eve.page.locator('[aria-label="Sent"]').waitFor();
+        await eve.message('over plain http').hover();
+        await eve.page.getByRole('button', { name: 'More actions' }).click();
+        await eve.page.getByRole('menuitem', { name: /^Copy text/ }).click();
+        await eve.page.getByText('Copied.').waitFor();
+        await eve.page.goto('/settings/notifications');
+        await eve.page.getByText('Notifications need a secure').waitFor();
+        assert.deepEqual(eve.complaints, []);
+        await eve.page.context().close();
+      },
+    ],
+    [
       'signing out in one tab signs the other out',
       async () => {
         await ada.page.goto('/');

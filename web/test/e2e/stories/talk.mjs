@@ -177,7 +177,9 @@ export function talk({ gateway, browser }) {
         );
         for (const text of texts) await cem.send(id, text);
         await ada.row(cem.user.display_name).click();
-        await ada.message('line 150').waitFor();
+        await ada.page.locator('.divider.new').waitFor();
+        await ada.page.locator('.pill').click();
+        await ada.message(texts.at(-1) ?? '').waitFor();
         await pause(300);
         const worst = await scrollToTop(ada);
         assert.ok(worst <= 1, `a row moved by ${worst} px`);
