@@ -9,7 +9,7 @@ import { IconButton } from '../kit/IconButton';
 import { Kbd } from '../kit/Kbd';
 import { AccountMenu } from './AccountMenu';
 import { ConversationRow } from './ConversationRow';
-import { createListKeys } from './listKeys';
+import { createListKeys, keepFocus } from './listKeys';
 import { Resizer } from './Resizer';
 import { UpdateRow } from './UpdateRow';
 
@@ -31,7 +31,12 @@ export function Sidebar() {
       </div>
       <Show when={model.list().length > 0} fallback={<Nobody />}>
         {/* biome-ignore lint/a11y/noStaticElementInteractions: the links within have the focus */}
-        <div class="sidebar-list" data-keys="" onKeyDown={createListKeys()}>
+        <div
+          ref={keepFocus(sections)}
+          class="sidebar-list"
+          data-keys=""
+          onKeyDown={createListKeys()}
+        >
           <For each={SECTIONS}>
             {(section) => (
               <Show when={sections()[section].length > 0}>

@@ -1,3 +1,5 @@
+import { type Accessor, createEffect, on, onCleanup } from 'solid-js';
+
 /** Letters typed within this time belong to one word. */
 const WORD_MS = 700;
 
@@ -28,5 +30,32 @@ export function createListKeys(): (event: KeyboardEvent & { currentTarget: HTMLE
     if (next === undefined) return;
     event.preventDefault();
     links[Math.min(links.length - 1, Math.max(0, next))]?.focus();
+  };
+}
+
+/** A list that sorts itself anew makes its rows anew: the focus stays with the conversation. */
+export function keepFocus(order: Accessor<unknown>): (list: HTMLElement) => void {
+  return (list) => {
+    let held: string | undefined;
+    const focused = (event: FocusEvent): void => {
+      held = list.contains(event.target as Node)
+        ? (event.target as Element).closest('a')?.pathname
+        : undefined;
+    };
+    const clicked = (): void => {
+      held = undefined;
+    };
+    window.addEventListener('focusin', focused);
+    window.addEventListener('pointerdown', clicked);
+    onCleanup(() => {
+      window.removeEventListener('focusin', focused);
+      window.removeEventListener('pointerdown', clicked);
+    });
+    createEffect(
+      on(order, () => {
+        if (held === undefined || document.activeElement !== document.body) return;
+        list.querySelector<HTMLElement>(`a[href="${held}"]`)?.focus({ preventScroll: true });
+      }),
+    );
   };
 }

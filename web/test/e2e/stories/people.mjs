@@ -213,6 +213,82 @@ export function people({ gateway, browser }) {
       },
     ],
     [
+      'typing finds a conversation in the list, F8 goes to a toast, a click with Ctrl opens a tab',
+      async () => {
+        const { keyboard } = ada.page;
+        await ada.page.goto('/');
+        await ada.row('Orchard club').focus();
+        await keyboard.type(bo.user.display_name.slice(0, 4).toLowerCase());
+        assert.ok((await focused()).includes(bo.user.display_name));
+        await keyboard.press('ArrowDown');
+        assert.match(await focused(), /Orchard club/);
+        await bo.send(group, 'look here');
+        await ada.toasts().getByText('look here').waitFor();
+        assert.match(await focused(), /Orchard club/, 'a toast takes no focus');
+        await keyboard.press('F8');
+        assert.match(await focused(), /look here/);
+        await keyboard.press('Escape');
+        await ada.toasts().waitFor({ state: 'detached' });
+        const opened = ada.page.context().waitForEvent('page');
+        await ada.row('Orchard club').click({ modifiers: ['ControlOrMeta'] });
+        const tab = await opened;
+        await tab.waitForURL(`**/c/${group}`);
+        await tab.close();
+        assert.equal(new URL(ada.page.url()).pathname, '/');
+      },
+    ],
+    [
+      'on a small screen list and chat are screens of their own, and Back leads from one to the other',
+      async () => {
+        await ada.page.setViewportSize({ width: 390, height: 700 });
+        await ada.page.goto('/');
+        await ada.row('Orchard club').click();
+        await ada.message('look here').waitFor();
+        assert.equal(await ada.row('Orchard club').isVisible(), false);
+        const bottom = await ada.composer.evaluate((area) => area.getBoundingClientRect().bottom);
+        assert.ok(bottom <= 700, `the composer ends at ${bottom}`);
+        await ada.page.goBack();
+        await ada.row('Orchard club').waitFor();
+        await ada.page.setViewportSize({ width: 1100, height: 700 });
+      },
+    ],
+    [
+      'a refused message says why, and is sent again or deleted',
+      async () => {
+        // Alone: any tab of hers may send what waits.
+        const tab = await ada.page.context().newPage();
+        await ada.page.goto('about:blank');
+        let refusing = true;
+        await tab.routeWebSocket(/\/ws/, (socket) => {
+          const server = socket.connectToServer();
+          socket.onMessage((text) => {
+            const { id, type } = JSON.parse(String(text));
+            if (!refusing || type !== 'message.send') {
+              server.send(text);
+              return;
+            }
+            const payload = { code: 'invalid_field', message: 'It is too odd.', retryable: false };
+            socket.send(JSON.stringify({ type: 'error', id, payload }));
+          });
+        });
+        await tab.goto(`/c/${direct}`);
+        const odd = new Person(tab, ada.username);
+        await odd.say('odd one');
+        await tab.getByText('It is too odd.').first().waitFor();
+        await odd.say('odd two');
+        await tab.getByText('2 messages could not be sent.').waitFor();
+        refusing = false;
+        await tab.locator('.message').last().getByRole('button', { name: 'Delete' }).click();
+        await odd.message('odd two').waitFor({ state: 'detached' });
+        await tab.getByRole('button', { name: 'Retry', exact: true }).click();
+        await tab.locator('[aria-label="Sent"]').waitFor();
+        const texts = await bo.texts(direct);
+        assert.equal(texts.at(-1), 'odd one');
+        assert.ok(!texts.includes('odd two'));
+        await tab.close();
+      },
+    ],
+    [
       'several messages are copied as lines with name and time',
       async () => {
         await ada.page.goto(`/c/${group}`);

@@ -120,12 +120,13 @@ export function tabs({ gateway, browser }) {
     [
       'what both tabs write while there is no connection arrives once, in order',
       async () => {
+        const box = await ada.message('after the drop').boundingBox();
         const back = restart(7_000);
         await ada.page
           .getByText(/Reconnecting|Connecting/)
           .first()
           .waitFor();
-        const box = await ada.message('after the drop').boundingBox();
+        assert.deepEqual(await ada.message('after the drop').boundingBox(), box, 'no row moved');
         await ada.say('first, from one');
         await second.say('second, from the other');
         await ada.say('third, from one');
@@ -146,7 +147,6 @@ export function tabs({ gateway, browser }) {
             10_000,
           );
         }
-        assert.notEqual(box, null);
         assert.equal((await bo.texts(direct)).filter((text) => text === wanted[0]).length, 1);
       },
     ],
