@@ -87,9 +87,9 @@ export function createScroller<Row>(options: ScrollerOptions<Row>) {
   const capture = (next?: Map<string, Row>): Anchor | undefined => {
     if (box === undefined || list === undefined) return undefined;
     const { top, height } = box.getBoundingClientRect();
-    const rows = [...list.children];
+    const children = [...list.children];
     // Who has come up to a gap reads what is below it.
-    const gap = rows.findLastIndex((row) => row.className === 'gap' && topOf(row) < height / 2);
+    const gap = children.findLastIndex((row) => row.className === 'gap' && topOf(row) < height / 2);
     for (let at = Math.max(rowAt(top), gap + 1); at < list.children.length; at += 1) {
       const element = list.children[at] as HTMLElement;
       if (next === undefined || next.has(element.dataset.key ?? '')) {
