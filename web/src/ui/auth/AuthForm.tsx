@@ -121,6 +121,7 @@ export function AuthForm(props: { mode: AuthMode; username?: string }) {
         label={text.password}
         name="password"
         autocomplete={registering() ? 'new-password' : 'current-password'}
+        autofocus={props.username !== undefined}
         hint={registering() ? text.passwordHint : undefined}
         error={errors().password}
       />

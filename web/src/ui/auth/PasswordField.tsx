@@ -8,6 +8,7 @@ interface PasswordFieldProps {
   label: string;
   name: string;
   autocomplete: 'current-password' | 'new-password';
+  autofocus?: boolean;
   hint?: string | undefined;
   error?: string | undefined;
 }
@@ -26,6 +27,7 @@ export function PasswordField(props: PasswordFieldProps) {
       type={shown() ? 'text' : 'password'}
       autocomplete={props.autocomplete}
       required
+      autofocus={props.autofocus === true}
       hint={caps() ? text.capsLock : (props.hint ?? '')}
       error={props.error}
       onKeyDown={look}

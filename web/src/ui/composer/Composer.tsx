@@ -62,6 +62,9 @@ export function Composer(props: ComposerProps) {
     if (area === undefined) return;
     area.style.height = 'auto';
     area.style.height = `${area.scrollHeight}px`;
+    // Toasts stand above it, however high it is.
+    const { form } = area;
+    form?.closest<HTMLElement>('.shell')?.style.setProperty('--composer', `${form.offsetHeight}px`);
   };
   /** Puts a text into the field that was not typed there. */
   const put = (next: string, caret: number): void => {
