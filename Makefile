@@ -30,6 +30,11 @@ build: web/dist/index.html ## Make the release binary, web client inside
 test: ## Run all tests; T=name runs those whose name contains it
 	@tests/run $(T)
 
+.PHONY: bench-web
+bench-web: web/dist/index.html ## Measure the web client in a browser: switching, arrival, scrolling
+	cargo build --locked --bin gateway
+	cd web && PARLEY_GATEWAY_BIN=$(abspath $(TARGET))/debug/gateway npm run --silent bench
+
 .PHONY: check
 check: ## Formatting, lints, dependencies, generated files
 	@tests/check
@@ -61,7 +66,7 @@ clean: ## Remove what was built; data stays
 help: ## Show this text
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@/ { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 

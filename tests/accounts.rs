@@ -2,6 +2,7 @@
 //! it.
 
 mod browsers;
+mod farewell;
 mod guesses;
 mod sessions;
 mod tokens;

@@ -65,6 +65,7 @@ fn wire_types_of_the_web_client_match_the_gateway() {
         LoginRequest,
         RefreshRequest,
         ChangePassword,
+        DeleteAccount,
         PatchUser,
         AuthResponse,
         TokenResponse,

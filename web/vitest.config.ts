@@ -5,7 +5,7 @@ export default defineConfig({
   plugins: [solid()],
   test: {
     environment: 'happy-dom',
-    include: ['test/unit/**/*.test.ts'],
+    include: ['test/{unit,sim}/**/*.test.ts'],
     // Two workers: the suite is small, and the machine is shared with the Rust build.
     maxWorkers: 2,
   },

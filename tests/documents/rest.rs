@@ -163,6 +163,9 @@ async fn what_routes_answer_is_what_the_document_says(database: Database) {
     audit.ask(&ada, post(), "/users/me/password", "/users/me/password", password, 204).await;
     audit.ask(&ada, post(), "/auth/logout", "/auth/logout", Value::Null, 204).await;
     audit.ask(&ada, post(), "/auth/ticket", "/auth/ticket", Value::Null, 401).await;
+    let (route, wrong) = ("/users/me", json!({ "password": "wrong guess" }));
+    audit.ask(&cy, delete(), route, route, wrong, 401).await;
+    audit.ask(&cy, delete(), route, route, json!({ "password": PASSWORD }), 204).await;
     audit.ask(&bo, post(), "/auth/logout-all", "/auth/logout-all", Value::Null, 204).await;
 
     let paths = audit.document["paths"].as_object().unwrap();

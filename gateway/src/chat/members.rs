@@ -3,7 +3,11 @@
 use std::collections::HashSet;
 
 use super::{Chat, page};
-use crate::{model::*, problem::Problem, store::ConversationChange};
+use crate::{
+    model::*,
+    problem::Problem,
+    store::{ConversationChange, Select},
+};
 
 impl Chat {
     /// Members by when they joined; `page` is the `next` of the page before.
@@ -44,6 +48,17 @@ impl Chat {
         user: UserId,
     ) -> Result<(), Problem> {
         self.change(who, id, ConversationChange::Remove { user }).await
+    }
+
+    /// Leaves every group; who is left finds an owner among themselves.
+    pub async fn leave_groups(&self, who: Principal) -> Result<(), Problem> {
+        let mine = Select::Newest { after: None, limit: limits::CONVERSATIONS };
+        let all = self.inner.store.summaries(who.user, &mine).await?;
+        let groups = all.iter().map(|summary| &summary.conversation);
+        for group in groups.filter(|c| c.kind == ConversationKind::Group) {
+            self.remove_participant(who, group.id, who.user).await?;
+        }
+        Ok(())
     }
 
     pub async fn set_role(

@@ -74,6 +74,16 @@ impl Chat {
         .await
     }
 
+    /// Tells whoever sees this user how they are seen now, and their own
+    /// sessions to look at their account.
+    pub async fn profile_changed(&self, user: UserId) -> Result<(), Problem> {
+        for user in self.inner.store.users(&[user]).await? {
+            self.inner.hub.signal(Topic::User(user.id), Signal::Profile { user });
+        }
+        self.account_changed(user).await;
+        Ok(())
+    }
+
     /// Tells this user's sessions, everywhere, to look at their account again:
     /// devices revoked, epoch moved, disabled.
     pub async fn account_changed(&self, user: UserId) {

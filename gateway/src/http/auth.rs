@@ -122,7 +122,7 @@ pub(super) async fn logout(
     if let Some(user) = user {
         state.chat.account_changed(user).await;
     }
-    Ok((StatusCode::NO_CONTENT, forget(page)))
+    Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 
 /// Sign every device of mine out.
@@ -137,7 +137,7 @@ pub(super) async fn logout_all(
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     state.auth.logout_all(who).await?;
     state.chat.account_changed(who.user).await;
-    Ok((StatusCode::NO_CONTENT, forget(page)))
+    Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 
 /// A ticket for `/ws?token=`: a page cannot send headers with an upgrade.
@@ -222,8 +222,4 @@ fn token_answer(
         expires_in: tokens.expires_in.as_secs(),
     };
     (headers, Json(answer))
-}
-
-fn forget(page: Option<Origin>) -> HeaderMap {
-    page.map(|page| (header::SET_COOKIE, cookie::clear(&page))).into_iter().collect()
 }

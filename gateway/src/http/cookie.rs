@@ -25,8 +25,10 @@ pub(super) fn set(page: &Origin, token: &Secret, lifetime: std::time::Duration) 
     write(page, token.expose().to_owned(), lifetime)
 }
 
-pub(super) fn clear(page: &Origin) -> HeaderValue {
-    write(page, String::new(), time::Duration::ZERO)
+/// For the page that signed out; other clients have none.
+pub(super) fn forget(page: Option<Origin>) -> HeaderMap {
+    let clear = |page| (header::SET_COOKIE, write(&page, String::new(), time::Duration::ZERO));
+    page.map(clear).into_iter().collect()
 }
 
 fn write(page: &Origin, value: String, lifetime: time::Duration) -> HeaderValue {
@@ -75,8 +77,8 @@ mod tests {
         let secure = "parley_refresh=x.1.k.m; HttpOnly; SameSite=Strict; Secure; Path=/auth; \
                       Max-Age=2592000";
         assert_eq!(set("https://chat.example"), secure);
-        let cleared = clear(&page("https://chat.example"));
-        let cleared = cleared.to_str().expect("text");
+        let cleared = forget(Some(page("https://chat.example")));
+        let cleared = cleared[header::SET_COOKIE].to_str().expect("text");
         assert!(
             cleared.starts_with("parley_refresh=;") && cleared.ends_with("Max-Age=0"),
             "{cleared}"

@@ -80,7 +80,7 @@ pub fn router(state: AppState, socket: Router, protect: impl FnOnce(Router) -> R
         .route("/auth/logout-all", post(auth::logout_all))
         .route("/auth/ticket", post(auth::ticket))
         .route("/users", get(users::search))
-        .route("/users/me", get(users::me).patch(users::update_me))
+        .route("/users/me", get(users::me).patch(users::update_me).delete(users::delete_me))
         .route("/users/me/password", post(users::change_password))
         .route("/users/{user_id}", get(users::user))
         .route("/devices", get(devices::list))

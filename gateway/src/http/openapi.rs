@@ -26,7 +26,8 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     ),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, auth::logout_all, auth::ticket,
-        users::search, users::me, users::update_me, users::change_password, users::user,
+        users::search, users::me, users::update_me, users::delete_me, users::change_password,
+        users::user,
         devices::list, devices::revoke,
         conversations::list, conversations::create, conversations::conversation,
         conversations::rename, conversations::settings,

@@ -158,6 +158,7 @@ async fn every_route_of_the_contract_is_documented() {
             "POST /auth/ticket",
             "GET /users/me",
             "PATCH /users/me",
+            "DELETE /users/me",
             "POST /users/me/password",
             "GET /users",
             "GET /users/{user_id}",

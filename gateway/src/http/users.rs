@@ -1,10 +1,13 @@
 //! People: me, and those I can find.
 
-use axum::{extract::State, http::StatusCode};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+};
 use serde::Deserialize;
 
 use super::{
-    AppState,
+    AppState, Browser, cookie,
     extract::{Json, Path, Query},
     page::PageQuery,
 };
@@ -67,6 +70,25 @@ pub(super) async fn update_me(
 ) -> Result<Json<User>, Problem> {
     let name = text::display_name(&body.display_name)?;
     state.chat.set_display_name(who, &name).await.map(Json)
+}
+
+/// Delete my account, for good: I leave my groups, my name is free again, and
+/// what I said stays without it.
+#[utoipa::path(
+    delete, path = "/users/me", tag = "users", request_body = DeleteAccount,
+    responses((status = 204, description = "Deleted, and signed out everywhere")),
+)]
+pub(super) async fn delete_me(
+    State(state): State<AppState>,
+    Browser(page): Browser,
+    who: Principal,
+    Json(body): Json<DeleteAccount>,
+) -> Result<(StatusCode, HeaderMap), Problem> {
+    let checked = state.auth.check_password(who, &body.password, "password").await?;
+    state.chat.leave_groups(who).await?;
+    state.auth.delete_account(&checked).await?;
+    state.chat.profile_changed(who.user).await?;
+    Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 
 /// Change my password; my other devices are signed out.

@@ -50,6 +50,7 @@ requests! {
         /// 8 to 128 characters.
         pub new_password: Secret,
     }
+    DeleteAccount { pub password: Secret }
     PatchUser {
         /// 1 to 64 characters.
         pub display_name: String,

@@ -1,9 +1,9 @@
-import type { Ack, Message, SendAck, ServerFrame, User } from '../gen/wire';
+import type { Ack, Message, Participant, SendAck, ServerFrame, User } from '../gen/wire';
 import { type Auth, SignedOut } from './api/auth';
 import { Api } from './api/client';
 import { ApiError } from './api/http';
-import type { Clock } from './clock';
-import { Outbox, type Shelf } from './outbox/outbox';
+import { type Clock, sleep } from './clock';
+import { type Letter, Outbox, type Shelf } from './outbox/outbox';
 import { People } from './people';
 import { TypingList, TypingSignal } from './presence/typing';
 import { Marker } from './read/marker';
@@ -18,6 +18,9 @@ export interface ClientEnvironment {
   clock: Clock;
   auth: Auth;
   shelf: Shelf;
+  /** The outbox of all tabs; see `Outbox`. */
+  exclusively(task: () => Promise<void>): Promise<void>;
+  tell(news: Letter | string): void;
   uuid(): string;
   open(ticket: string): Socket;
   /** Something shown has changed; see `topic`. */
@@ -33,6 +36,10 @@ export interface ClientEnvironment {
 
 /** A connection that is back by then was never missed. */
 const TROUBLE_MS = 3_000;
+/** So many timelines stay in memory beside the open one. */
+const KEPT_TIMELINES = 30;
+const PRELOADED = 10;
+const PRELOAD_PAUSE_MS = 150;
 
 export const topic = {
   list: 'list',
@@ -56,6 +63,9 @@ export class Client {
   private readonly healer: Healer;
   private readonly refreshing = new Set<string>();
   private openId: string | undefined;
+  /** Conversations that were open, the last one first. */
+  private recent: string[] = [];
+  private away = false;
   private cancelTrouble: (() => void) | undefined;
 
   constructor(
@@ -95,15 +105,17 @@ export class Client {
       hopeless: (error) =>
         error instanceof SignedOut || (error instanceof ApiError && !error.retryable),
     });
-    this.pages = new Pages(clock, (id, before) => this.api.history(id, before), changed);
+    this.pages = new Pages(clock, (id, query) => this.api.history(id, query), changed);
     this.outbox = new Outbox({
       clock,
       shelf: env.shelf,
+      exclusively: (task) => env.exclusively(task),
+      tell: (news) => env.tell(news),
       uuid: () => env.uuid(),
       live: () => this.live,
       applied: (id) => this.chats.find(id)?.applied.seq ?? 0,
-      send: async ({ conversation_id, client_msg_id, body }) => {
-        const payload = { conversation_id, client_msg_id, body };
+      send: async ({ conversation_id, client_msg_id, body, reply_to_seq = null }) => {
+        const payload = { conversation_id, client_msg_id, body, reply_to_seq };
         return sendAck(await this.session.ask({ type: 'message.send', payload }));
       },
       changed,
@@ -123,28 +135,79 @@ export class Client {
 
   /** Shows a conversation; the one shown before keeps only its newest messages. */
   open(id: string | undefined): void {
-    if (this.openId !== undefined && this.openId !== id) {
-      this.chats.find(this.openId)?.timeline?.trim();
-    }
+    if (this.openId === id) return;
+    if (this.openId !== undefined) this.leave(this.openId);
     this.openId = id;
-    if (id !== undefined) this.changed(id);
+    if (id === undefined) return;
+    this.recent = this.recent.filter((other) => other !== id);
+    this.changed(id);
+    this.meet(id);
   }
 
-  send(conversation: string, body: string): void {
+  /** Resolves when the message would survive a crash. */
+  send(conversation: string, body: string, replyTo?: number): Promise<void> {
     this.typingSignal.stop();
-    this.outbox.add(conversation, body);
+    return this.outbox.add(conversation, body, replyTo);
   }
 
   read(conversation: string, seq: number): void {
     this.marker.mark(conversation, seq);
   }
 
+  /** Tells the others whether somebody is here. */
+  setAway(away: boolean): void {
+    this.away = away;
+    this.session.tell({ type: 'presence.set', payload: { status: away ? 'away' : 'online' } });
+  }
+
   /** Leaves nothing running. */
   stop(): void {
+    this.outbox.stop();
     this.session.stop();
     this.cancelTrouble?.();
     this.env.auth.onRenewed = () => {};
     this.env.auth.forget();
+  }
+
+  private leave(id: string): void {
+    this.chats.find(id)?.timeline?.trim();
+    this.recent.unshift(id);
+    for (const old of this.recent.splice(KEPT_TIMELINES)) {
+      const chat = this.chats.find(old);
+      if (chat !== undefined) chat.timeline = undefined;
+    }
+  }
+
+  /** Who is in an open group, how far they have read, and whether they are here. */
+  private meet(id: string): void {
+    const chat = this.chats.find(id);
+    if (chat === undefined || chat.meta.kind === 'direct') return;
+    const watch = (members: Participant[]): void => {
+      const user_ids = members.map(({ user }) => user.id).filter((user) => user !== this.chats.me);
+      this.session.tell({ type: 'presence.watch', payload: { user_ids } });
+    };
+    watch(chat.meta.participants);
+    if (chat.meta.participant_count <= chat.meta.participants.length) return;
+    this.api.participants(id).then(
+      ({ items }) => {
+        for (const { user } of items) this.people.put(user);
+        this.chats.update(id, (held) => held.met(items));
+        if (this.openId === id) watch(items);
+      },
+      // Those that the snapshot names are known all the same.
+      () => {},
+    );
+  }
+
+  /** Loads what is likely to be opened next, one after the other. */
+  private async preload(): Promise<void> {
+    const first = this.chats.ordered().slice(0, PRELOADED);
+    for (const { id } of first) {
+      await sleep(this.env.clock, PRELOAD_PAUSE_MS);
+      const chat = this.chats.find(id);
+      if (!this.live) return;
+      if (chat !== undefined && this.pages.newest(chat) === 'idle') this.pages.open(chat);
+    }
   }
 
   private changed(id: string): void {
@@ -152,7 +215,7 @@ export class Client {
     if (chat !== undefined) {
       this.people.learn(chat.meta);
       this.outbox.reached(id, chat.applied.seq);
-      if (id === this.openId && this.pages.state(chat) !== 'failed') this.pages.open(chat);
+      if (id === this.openId && this.pages.newest(chat) !== 'failed') this.pages.open(chat);
     }
     this.env.touch(topic.chat(id));
   }
@@ -196,8 +259,13 @@ export class Client {
       this.env.troubled(false);
       this.outbox.flushAll();
       this.marker.flushAll();
+      if (this.away) this.setAway(true);
       const open = this.openId === undefined ? undefined : this.chats.find(this.openId);
-      if (open !== undefined) this.pages.open(open);
+      if (open !== undefined) {
+        this.pages.open(open);
+        this.meet(open.id);
+      }
+      void this.preload();
     } else {
       this.cancelTrouble ??= this.env.clock.after(TROUBLE_MS, () => {
         this.typing.clear();

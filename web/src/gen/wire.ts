@@ -134,6 +134,8 @@ share_history?: boolean | null, };
  */
 export type Cursor = { seq: number, event_id: EventId | null, };
 
+export type DeleteAccount = { password: Secret, };
+
 /**
  * One login of mine.
  */

@@ -40,10 +40,17 @@ export function dropSession(): void {
 export async function signOut(): Promise<void> {
   const current = model();
   if (current === undefined) return;
-  account.forget(current.me().id);
+  account.leave();
   // Best effort: without an answer, what is left of the session is a cookie that nobody uses.
   await current.client.api.logout().catch(() => {});
+  await forgetAccount();
+}
+
+/** The account is gone, or signed out: so is everything of it here. */
+export async function forgetAccount(): Promise<void> {
+  const id = model()?.me().id;
   end();
+  if (id !== undefined) await account.forget(id);
   go('/login');
 }
 

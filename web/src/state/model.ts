@@ -1,21 +1,36 @@
-import { createMemo, createRoot, createSignal, onCleanup } from 'solid-js';
+import { createEffect, createMemo, createRoot, createSignal, on, onCleanup } from 'solid-js';
 import type { Auth } from '../core/api/auth';
 import { Client, topic } from '../core/client';
 import { realClock } from '../core/clock';
 import { uuid } from '../core/id';
-import { isNews } from '../core/notify';
 import type { Chat } from '../core/sync/chat';
 import { onWake } from '../core/wire/wake';
-import type { Message, PresenceStatus, User } from '../gen/wire';
-import { account, onLetterRemoved, shelf } from '../storage/account';
+import type { PresenceStatus, User } from '../gen/wire';
+import { account } from '../storage/account';
+import { Database } from '../storage/db';
+import { exclusively } from '../storage/lock';
+import { Tabs } from '../storage/tabs';
 import { text } from '../strings/en';
+import { createAttention } from './attention';
+import { createDrafts } from './drafts';
+import { watchIdle } from './idle';
 import { page } from './page';
-import { route } from './router';
+import { createReading } from './reading';
+import { go, type Position, pathOf, route } from './router';
+import { createSections } from './sections';
 import { createToasts } from './toasts';
 import { Topics } from './topics';
+import { checkForUpdate } from './update';
 
 const socketUrl = (ticket: string): string =>
   `${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}/ws?token=${encodeURIComponent(ticket)}`;
+
+/** What the composer works on, if not on a new message. */
+export interface Editing {
+  conversation: string;
+  seq: number;
+  body: string;
+}
 
 /** A signed-in user's client, as signals. */
 export function createModel(user: User, auth: Auth) {
@@ -24,34 +39,35 @@ export function createModel(user: User, auth: Auth) {
     const toasts = createToasts(realClock);
     const [me, setMe] = createSignal(user);
     const [troubled, setTroubled] = createSignal(false);
-    const [announcement, announce] = createSignal('');
     /** Whether the snapshot has been here once: before that, nothing can be called missing. */
     const [known, setKnown] = createSignal(false);
+    const [editing, setEditing] = createSignal<Editing>();
 
-    const client = new Client(user, {
+    const tabs = new Tabs(user.id, (news) => client.outbox.heard(news));
+    const client: Client = new Client(user, {
       clock: realClock,
       auth,
       uuid,
-      shelf: shelf(user.id),
+      shelf: new Database(user.id).shelf(),
+      exclusively: (task) => exclusively(`parley.outbox.${user.id}`, realClock, task),
+      tell: (news) => tabs.tell(news),
       open: (ticket) => new WebSocket(socketUrl(ticket)),
       touch: (name) => topics.touch(name),
       troubled: setTroubled,
       phase: ({ name }) => {
         topics.touch('phase');
-        if (name === 'live') setKnown(true);
+        if (name !== 'live') return;
+        attention.resumed();
+        if (known()) void checkForUpdate();
+        setKnown(true);
       },
       identified(self) {
         account.remember(self);
         if (self.id === user.id) setMe(self);
         else location.reload();
       },
-      arrived,
+      arrived: (held, message) => attention.arrived(held, message),
     });
-
-    onCleanup(onWake(realClock, () => client.session.nudge()));
-    onCleanup(onLetterRemoved(user.id, (id) => client.outbox.settledElsewhere(id)));
-    onCleanup(() => client.stop());
-    onCleanup(() => toasts.clear());
 
     const phase = () => {
       topics.track('phase');
@@ -86,49 +102,84 @@ export function createModel(user: User, auth: Auth) {
       topics.track(topic.list);
       return client.chats.ordered().map((held) => held.id);
     });
-    const unreadTotal = createMemo(() =>
-      list().reduce((sum, id) => {
-        const held = chat(id);
-        return held === undefined || held.meta.muted ? sum : sum + held.unread.count;
-      }, 0),
-    );
     const openId = createMemo(() => {
       const place = route();
       return place.name === 'conversation' ? place.id : undefined;
     });
+    const reading = createReading(client, chat);
+    /** The one number behind title, favicon and app badge. */
+    const unreadTotal = createMemo(() =>
+      list().reduce(
+        (sum, id) => (chat(id)?.meta.muted === true ? sum : sum + reading.unread(id)),
+        0,
+      ),
+    );
+    const attention = createAttention({
+      clock: realClock,
+      client: () => client,
+      toasts,
+      open: openId,
+      nameOf,
+      titleOf,
+      unread: reading.unread,
+      speaks: () => tabs.speaks,
+      show: (id) => go(pathOf(id)),
+    });
 
-    function arrived(held: Chat, message: Message): void {
-      const situation = {
-        me: user.id,
-        live: client.live,
-        connectedAt: client.connectedAt,
-        muted: held.meta.muted,
-      };
-      const watching = openId() === held.id && page.visible();
-      const preview = message.body ?? '';
-      if (isNews(message, { ...situation, watching })) {
-        toasts.show({ conversation: held.id, sender: message.sender_id, preview });
-      } else if (watching && isNews(message, { ...situation, watching: false })) {
-        announce(`${nameOf(message.sender_id)}: ${preview}`);
+    createEffect(() => {
+      for (const id of list()) {
+        createEffect(() => {
+          if (reading.unread(id) === 0) attention.readElsewhere(id);
+        });
       }
-    }
+    });
+    createEffect(() => toasts.pause(!page.visible()));
+    createEffect(
+      on(openId, (id, before) => {
+        // The mark of the page holds until the reader leaves and returns.
+        if (id !== undefined && id !== before) reading.unmark(id);
+        setEditing(undefined);
+      }),
+    );
+    onCleanup(onWake(realClock, () => client.session.nudge()));
+    onCleanup(watchIdle(realClock, (away) => client.setAway(away)));
+    onCleanup(() => {
+      client.stop();
+      tabs.close();
+      toasts.clear();
+      attention.dispose();
+    });
 
     return {
       client,
       toasts,
       me,
+      /** I have another name now. */
+      rename(self: User): void {
+        client.people.put(self);
+        account.remember(self);
+        setMe(self);
+      },
       phase,
       known,
       troubled,
-      announcement,
+      announcement: attention.announcement,
       openId,
       list,
       chat,
       nameOf,
+      person,
       status,
       partner,
       titleOf,
       unreadTotal,
+      sidebar: createSections({ list, chat, unread: reading.unread, openId }),
+      reading,
+      drafts: createDrafts(user.id),
+      /** Where the reader left each conversation; absent at the end. */
+      positions: new Map<string, Position>(),
+      editing,
+      setEditing,
       start: () => client.session.start(),
       dispose,
     };

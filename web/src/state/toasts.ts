@@ -4,48 +4,97 @@ import type { Clock } from '../core/clock';
 export const TOAST_MS = 4_000;
 const MOST = 3;
 
-export interface Toast {
+/** What came in elsewhere… */
+export interface Incoming {
   conversation: string;
   sender: string;
   preview: string;
+  /** How many messages it stands for. */
+  count: number;
 }
 
-/** What came in elsewhere; a conversation has one toast at most, and it shows its newest message. */
+/** …or something the page has to say. */
+export interface Notice {
+  text: string;
+  action?: { label: string; run: () => void };
+}
+
+export type Toast = { id: string; lasts: number } & (
+  | ({ kind: 'incoming' } & Incoming)
+  | ({ kind: 'notice' } & Notice)
+);
+
+/** Cards that go by themselves, three at most; a conversation has one, with its newest message. */
 export function createToasts(clock: Clock) {
   const [list, setList] = createSignal<Toast[]>([]);
+  const [paused, setPaused] = createSignal(false);
   const timers = new Map<string, () => void>();
+  const ends = new Map<string, () => void>();
+  let notices = 0;
 
-  const hold = (conversation: string): void => timers.get(conversation)?.();
-  const dismiss = (conversation: string): void => {
-    hold(conversation);
-    timers.delete(conversation);
-    setList((toasts) => toasts.filter((toast) => toast.conversation !== conversation));
+  const hold = (id: string): void => {
+    timers.get(id)?.();
+    timers.delete(id);
   };
-  const release = (conversation: string): void => {
-    hold(conversation);
+  const dismiss = (id: string): void => {
+    hold(id);
+    setList((toasts) => toasts.filter((toast) => toast.id !== id));
+    ends.get(id)?.();
+    ends.delete(id);
+  };
+  const release = (id: string): void => {
+    hold(id);
+    const lasts = list().find((toast) => toast.id === id)?.lasts;
+    if (lasts === undefined || paused()) return;
     timers.set(
-      conversation,
-      clock.after(TOAST_MS, () => dismiss(conversation)),
+      id,
+      clock.after(lasts, () => dismiss(id)),
     );
+  };
+  const show = (toast: Toast): void => {
+    const others = list().filter(({ id }) => id !== toast.id);
+    for (const { id } of others.slice(0, Math.max(0, others.length + 1 - MOST))) dismiss(id);
+    setList([...others.slice(-(MOST - 1)), toast]);
+    release(toast.id);
   };
 
   return {
     list,
+    paused,
     dismiss,
     /** Stays while somebody reads it… */
     hold,
     /** …and then for the full time again. */
     release,
-    show(toast: Toast): void {
-      const others = list().filter((other) => other.conversation !== toast.conversation);
-      for (const old of others.slice(0, Math.max(0, others.length + 1 - MOST))) {
-        dismiss(old.conversation);
-      }
-      setList([...others.slice(-(MOST - 1)), toast]);
-      release(toast.conversation);
+    /** While nobody can see the page, nothing goes. */
+    pause(hidden: boolean): void {
+      setPaused(hidden);
+      for (const { id } of list()) (hidden ? hold : release)(id);
+    },
+    incoming(message: Omit<Incoming, 'count'>): void {
+      const id = message.conversation;
+      const before = list().find((toast) => toast.id === id);
+      const count = before?.kind === 'incoming' ? before.count + 1 : 1;
+      show({ kind: 'incoming', id, lasts: TOAST_MS, ...message, count });
+    },
+    /** `ended` is called when it goes, unless its action was taken. */
+    notice(notice: Notice, ended?: () => void, lasts = TOAST_MS): void {
+      notices += 1;
+      const id = `notice:${notices}`;
+      const { action } = notice;
+      if (ended !== undefined) ends.set(id, ended);
+      const taken = action && {
+        label: action.label,
+        run: () => {
+          ends.delete(id);
+          action.run();
+          dismiss(id);
+        },
+      };
+      show({ kind: 'notice', id, lasts, text: notice.text, ...(taken && { action: taken }) });
     },
     clear(): void {
-      for (const { conversation } of list()) dismiss(conversation);
+      for (const { id } of list()) dismiss(id);
     },
   };
 }

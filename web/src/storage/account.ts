@@ -1,5 +1,6 @@
-import type { Letter, Shelf } from '../core/outbox/outbox';
 import type { AuthResponse, User } from '../gen/wire';
+import { Database } from './db';
+import { draftPrefix } from './drafts';
 import { local } from './local';
 
 const USER = 'parley.user';
@@ -38,11 +39,10 @@ export const account = {
   },
 
   /** Forgets everything of this user but that the browser is known. */
-  forget(user: string): void {
+  async forget(user: string): Promise<void> {
     account.leave();
-    for (const prefix of [outboxKey(user, ''), draftKey(user, '')]) {
-      for (const key of local.keys(prefix)) local.remove(key);
-    }
+    for (const key of local.keys(draftPrefix(user))) local.remove(key);
+    await new Database(user).erase();
   },
 
   /** Calls back when another tab has signed in or out. */
@@ -56,35 +56,3 @@ export const account = {
     return () => window.removeEventListener('storage', listener);
   },
 };
-
-const draftKey = (user: string, conversation: string): string =>
-  `parley.draft.${user}.${conversation}`;
-
-export const drafts = {
-  get: (user: string, conversation: string): string =>
-    local.get(draftKey(user, conversation)) ?? '',
-
-  set(user: string, conversation: string, text: string): void {
-    if (text === '') local.remove(draftKey(user, conversation));
-    else local.set(draftKey(user, conversation), text);
-  },
-};
-
-const outboxKey = (user: string, id: string): string => `parley.outbox.${user}.${id}`;
-
-/** One entry a letter: tabs that share the storage cannot overwrite each other's. */
-export const shelf = (user: string): Shelf => ({
-  all: () => local.keys(outboxKey(user, '')).flatMap((key) => local.json<Letter>(key) ?? []),
-  put: (letter) => local.set(outboxKey(user, letter.client_msg_id), JSON.stringify(letter)),
-  remove: (id) => local.remove(outboxKey(user, id)),
-});
-
-/** Calls back with each letter that another tab took from the shelf. */
-export function onLetterRemoved(user: string, removed: (id: string) => void): () => void {
-  const prefix = outboxKey(user, '');
-  const listener = ({ key, newValue }: StorageEvent): void => {
-    if (key?.startsWith(prefix) === true && newValue === null) removed(key.slice(prefix.length));
-  };
-  window.addEventListener('storage', listener);
-  return () => window.removeEventListener('storage', listener);
-}

@@ -2,7 +2,7 @@ import { type Clock, sleep } from '../core/clock';
 import { uuid } from '../core/id';
 import { local } from './local';
 
-/** Longer than the task may take; the lease of a tab that died ends by then. */
+/** The lease of a tab that died ends by then; one that lives renews it. */
 const LEASE_MS = 15_000;
 /** Time in which tabs that wrote at the same moment see who wrote last. */
 const SETTLE_MS = 40;
@@ -20,9 +20,18 @@ export async function exclusively<T>(
   const key = `${name}.lease`;
   const mine = uuid();
   while (!(await taken(key, mine, clock))) await sleep(clock, SETTLE_MS * (1 + Math.random()));
+  let end = (): void => {};
+  const renew = (): void => {
+    end = clock.after(LEASE_MS / 3, () => {
+      take(key, mine, clock);
+      renew();
+    });
+  };
+  renew();
   try {
     return await task();
   } finally {
+    end();
     if (local.json<Lease>(key)?.owner === mine) local.remove(key);
   }
 }
@@ -35,9 +44,13 @@ interface Lease {
 async function taken(key: string, owner: string, clock: Clock): Promise<boolean> {
   const lease = local.json<Lease>(key);
   if (lease !== undefined && lease.until > clock.now()) return false;
-  local.set(key, JSON.stringify({ owner, until: clock.now() + LEASE_MS } satisfies Lease));
+  take(key, owner, clock);
   await sleep(clock, SETTLE_MS);
   const winner = local.json<Lease>(key);
   // With no storage at all there is nobody to compete with that could be seen.
   return winner === undefined || winner.owner === owner;
+}
+
+function take(key: string, owner: string, clock: Clock): void {
+  local.set(key, JSON.stringify({ owner, until: clock.now() + LEASE_MS } satisfies Lease));
 }

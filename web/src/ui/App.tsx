@@ -1,11 +1,12 @@
-import { createEffect, ErrorBoundary, Match, Show, Switch } from 'solid-js';
+import { createEffect, ErrorBoundary, lazy, Match, Show, Suspense, Switch } from 'solid-js';
 import { dropSession, ModelProvider, model } from '../state/app';
 import type { Model } from '../state/model';
 import { go, route } from '../state/router';
 import { text } from '../strings/en';
 import { AuthPage } from './auth/AuthPage';
-import { SessionExpired } from './auth/SessionExpired';
 import { Shell } from './shell/Shell';
+
+const SessionExpired = lazy(() => import('./auth/SessionExpired'));
 
 /** Where to go after signing in: the page that was asked for first. */
 let wanted = '/';
@@ -54,7 +55,9 @@ function SignedIn(props: { model: Model }) {
     <ModelProvider value={props.model}>
       <Shell />
       <Show when={expired() && props.model.known()}>
-        <SessionExpired username={props.model.me().username} />
+        <Suspense>
+          <SessionExpired username={props.model.me().username} />
+        </Suspense>
       </Show>
     </ModelProvider>
   );

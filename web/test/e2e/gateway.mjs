@@ -146,9 +146,19 @@ export class Rest {
     return request(this.url, path, 'GET', undefined, this.token);
   }
 
-  /** @param {string} conversation @param {string} body */
-  send(conversation, body) {
-    const message = { client_msg_id: crypto.randomUUID(), body };
+  /** @param {string} path @param {string} body */
+  patch(path, body) {
+    return request(this.url, path, 'PATCH', { body }, this.token);
+  }
+
+  /** @param {string} path */
+  delete(path) {
+    return request(this.url, path, 'DELETE', undefined, this.token);
+  }
+
+  /** @param {string} conversation @param {string} body @param {number | null} [reply_to_seq] */
+  send(conversation, body, reply_to_seq = null) {
+    const message = { client_msg_id: crypto.randomUUID(), body, reply_to_seq };
     return this.post(`/conversations/${conversation}/messages`, message);
   }
 

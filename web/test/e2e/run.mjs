@@ -1,12 +1,27 @@
-// Browser tests against a real gateway. Ends with one line of counts; any failure, and anything
-// missing that the tests need, ends in a status other than 0.
+// Browser tests against a real gateway: all of them, or the stories named as arguments. Ends with
+// one line of counts; any failure, and anything missing that the tests need, ends in a status
+// other than 0.
 import { existsSync } from 'node:fs';
 import { openBrowser } from './browser.mjs';
 import { openGateway } from './gateway.mjs';
-import { scenarios } from './scenarios.mjs';
+import { history } from './stories/history.mjs';
+import { look } from './stories/look.mjs';
+import { people } from './stories/people.mjs';
+import { tabs } from './stories/tabs.mjs';
+import { talk } from './stories/talk.mjs';
+
+const stories = { talk, history, tabs, people, look };
 
 if (!existsSync(new URL('../../dist/index.html', import.meta.url))) {
   console.error('e2e: dist/ is missing, run `npm run build` first');
+  process.exit(1);
+}
+const wanted = process.argv.slice(2);
+const unknown = wanted.filter((name) => !(name in stories));
+if (unknown.length > 0) {
+  console.error(
+    `e2e: no story is called ${unknown.join(', ')}; there are ${Object.keys(stories).join(', ')}`,
+  );
   process.exit(1);
 }
 
@@ -15,18 +30,11 @@ let failed = 0;
 const gateway = await openGateway();
 const browser = await openBrowser();
 try {
-  const world = { gateway, browser };
-  for (const [name, run] of scenarios(world)) {
-    const began = Date.now();
-    try {
-      await run();
-      passed += 1;
-      console.log(`ok   ${name} (${Date.now() - began} ms)`);
-    } catch (error) {
-      failed += 1;
-      console.log(`FAIL ${name}\n${error instanceof Error ? (error.stack ?? '') : String(error)}`);
-      await photograph(name);
-    }
+  for (const [story, tell] of Object.entries(stories)) {
+    if (wanted.length > 0 && !wanted.includes(story)) continue;
+    for (const [name, run] of tell({ gateway, browser })) await check(`${story}: ${name}`, run);
+    // Nobody of one story is there in the next.
+    for (const context of browser.contexts()) await context.close();
   }
 } finally {
   await browser.close();
@@ -34,6 +42,20 @@ try {
 }
 console.log(`e2e: ${passed + failed} run, ${passed} passed, ${failed} failed`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
+
+/** @param {string} name @param {() => Promise<void>} run */
+async function check(name, run) {
+  const began = Date.now();
+  try {
+    await run();
+    passed += 1;
+    console.log(`ok   ${name} (${Date.now() - began} ms)`);
+  } catch (error) {
+    failed += 1;
+    console.log(`FAIL ${name}\n${error instanceof Error ? (error.stack ?? '') : String(error)}`);
+    await photograph(name);
+  }
+}
 
 /** What every page looked like when a test failed, if somebody wants to see it. @param {string} name */
 async function photograph(name) {

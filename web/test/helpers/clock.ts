@@ -17,6 +17,11 @@ export class FakeClock implements Clock {
     };
   }
 
+  /** Time goes on, and nothing runs: as when the machine sleeps. */
+  sleep(ms: number): void {
+    this.time += ms;
+  }
+
   /** Runs all that is due within `ms`, in order, and lets promises settle in between. */
   async pass(ms: number): Promise<void> {
     const end = this.time + ms;

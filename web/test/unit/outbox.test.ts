@@ -17,15 +17,19 @@ let attempts: Attempt[];
 let live: boolean;
 let applied: number;
 let ids: number;
+let tabs: Outbox[];
+let shelf: Shelf;
+let turns: Promise<void>;
 
-const shelf: Shelf = {
-  all: () => [...stored.values()],
-  put: (letter) => void stored.set(letter.client_msg_id, letter),
-  remove: (id) => void stored.delete(id),
+const kept: Shelf = {
+  all: () => Promise.resolve([...stored.values()]),
+  put: (letter) => Promise.resolve(void stored.set(letter.client_msg_id, letter)),
+  remove: (id) => Promise.resolve(void stored.delete(id)),
 };
 
-const make = (): Outbox =>
-  new Outbox({
+/** A tab; the others hear what it tells. */
+const make = (): Outbox => {
+  const outbox: Outbox = new Outbox({
     clock,
     shelf,
     uuid: () => {
@@ -40,7 +44,17 @@ const make = (): Outbox =>
         attempts.push({ letter, ack, fail: reject });
       }),
     changed: () => {},
+    exclusively: (task) => {
+      turns = turns.then(task);
+      return turns;
+    },
+    tell: (news) => {
+      for (const other of tabs) if (other !== outbox) other.heard(news);
+    },
   });
+  tabs.push(outbox);
+  return outbox;
+};
 
 const attempt = (index: number): Attempt => {
   const found = attempts.at(index);
@@ -57,12 +71,16 @@ beforeEach(() => {
   live = true;
   applied = 0;
   ids = 0;
+  tabs = [];
+  shelf = { ...kept };
+  turns = Promise.resolve();
 });
 
 describe('the outbox', () => {
   it('stores a message before it sends it, and forgets it at the answer', async () => {
     const outbox = make();
-    outbox.add(C1, 'hello');
+    void outbox.add(C1, 'hello');
+    await settle();
     expect(stored.get('id-1')?.body).toBe('hello');
     attempt(0).ack(1);
     await settle();
@@ -74,9 +92,10 @@ describe('the outbox', () => {
 
   it('has one message in flight per conversation, in order', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
-    outbox.add(C1, 'two');
-    outbox.add('other', 'elsewhere');
+    void outbox.add(C1, 'one');
+    void outbox.add(C1, 'two');
+    void outbox.add('other', 'elsewhere');
+    await settle();
     expect(attempts.map(({ letter }) => letter.body)).toEqual(['one', 'elsewhere']);
     attempt(0).ack(1);
     await settle();
@@ -85,7 +104,8 @@ describe('the outbox', () => {
 
   it('sends again with the same id until there is a definite answer', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
+    void outbox.add(C1, 'one');
+    await settle();
     attempt(0).fail(new Unanswered());
     await settle();
     expect(states(outbox)).toEqual(['waiting']);
@@ -102,8 +122,9 @@ describe('the outbox', () => {
 
   it('keeps the order while the first one is retried', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
-    outbox.add(C1, 'two');
+    void outbox.add(C1, 'one');
+    void outbox.add(C1, 'two');
+    await settle();
     attempt(0).fail(new Unanswered());
     await clock.pass(30_000);
     expect(attempts.map(({ letter }) => letter.body)).toEqual(['one', 'one']);
@@ -112,18 +133,21 @@ describe('the outbox', () => {
   it('waits for the connection, then tries at once', async () => {
     live = false;
     const outbox = make();
-    outbox.add(C1, 'one');
+    void outbox.add(C1, 'one');
+    await settle();
     await clock.pass(60_000);
     expect(attempts).toHaveLength(0);
     live = true;
     outbox.flushAll();
+    await settle();
     expect(attempts).toHaveLength(1);
   });
 
   it('shows a refusal, lets the next one pass, and retries or discards on demand', async () => {
     const outbox = make();
-    outbox.add(C1, 'bad');
-    outbox.add(C1, 'good');
+    void outbox.add(C1, 'bad');
+    void outbox.add(C1, 'good');
+    await settle();
     attempt(0).fail(new Refused('not_found', 'You are not a member.', false, undefined));
     await settle();
     expect(states(outbox)).toEqual(['failed', 'sending']);
@@ -131,6 +155,7 @@ describe('the outbox', () => {
     attempt(1).ack(1);
     await settle();
     outbox.retry('id-1');
+    await settle();
     expect(attempt(-1).letter).toMatchObject({ client_msg_id: 'id-1', body: 'bad' });
     attempt(-1).fail(new Refused('not_found', 'No.', false, undefined));
     await settle();
@@ -138,16 +163,18 @@ describe('the outbox', () => {
     expect(stored.size).toBe(0);
   });
 
-  it('never discards what may have been committed', () => {
+  it('never discards what may have been committed', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
+    void outbox.add(C1, 'one');
+    await settle();
     outbox.discard('id-1');
     expect(states(outbox)).toEqual(['sending']);
   });
 
   it('does not take an expired token for a refusal of the message', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
+    void outbox.add(C1, 'one');
+    await settle();
     attempt(0).fail(new Refused('token_expired', 'Expired.', false, undefined));
     await settle();
     expect(states(outbox)).toEqual(['waiting']);
@@ -156,12 +183,13 @@ describe('the outbox', () => {
   it('survives a reload, in order, with its ids', async () => {
     live = false;
     const before = make();
-    before.add(C1, 'one');
-    before.add(C1, 'two');
+    void before.add(C1, 'one');
+    void before.add(C1, 'two');
+    await settle();
     live = true;
     const after = make();
+    await settle();
     expect(after.of(C1).map((item) => item.client_msg_id)).toEqual(['id-1', 'id-2']);
-    after.flushAll();
     attempt(0).ack(1);
     await settle();
     expect(attempts.map(({ letter }) => letter.client_msg_id)).toEqual(['id-1', 'id-2']);
@@ -169,8 +197,9 @@ describe('the outbox', () => {
 
   it('takes its own message in the log for an answer', async () => {
     const outbox = make();
-    outbox.add(C1, 'one');
-    outbox.add(C1, 'two');
+    void outbox.add(C1, 'one');
+    void outbox.add(C1, 'two');
+    await settle();
     outbox.echoed('id-1');
     expect(attempt(-1).letter.body).toBe('two');
     attempt(0).ack(1);
@@ -181,17 +210,53 @@ describe('the outbox', () => {
   it('drops an answered message at once when the log is already past it', async () => {
     applied = 9;
     const outbox = make();
-    outbox.add(C1, 'one');
+    void outbox.add(C1, 'one');
+    await settle();
     attempt(0).ack(9);
     await settle();
     expect(states(outbox)).toEqual([]);
   });
 
-  it('lets go of what another tab has delivered', () => {
+  it('lets one tab at a time send, and the other go on when it is gone', async () => {
+    const [one, two] = [make(), make()];
+    await settle();
+    void one.add(C1, 'from one');
+    void two.add(C1, 'from two');
+    await settle();
+    expect(attempts.map(({ letter }) => letter.body)).toEqual(['from one']);
+    expect(two.of(C1).map(({ body }) => body)).toEqual(['from one', 'from two']);
+    attempt(0).ack(1);
+    await settle();
+    expect(attempts.map(({ letter }) => letter.body)).toEqual(['from one', 'from two']);
+    one.stop();
+    await settle();
+    expect(attempts.map(({ letter }) => letter.body)).toEqual(['from one', 'from two', 'from two']);
+    attempt(2).ack(2);
+    await settle();
+    expect(stored.size).toBe(0);
+    expect(states(one)).toEqual(['sent']);
+  });
+
+  it('gives its turn up while there is no connection', async () => {
+    const [one, two] = [make(), make()];
     live = false;
+    void one.add(C1, 'in the dark');
+    await settle();
+    live = true;
+    two.flushAll();
+    await settle();
+    expect(attempts).toHaveLength(1);
+    attempt(0).ack(1);
+    await settle();
+    expect(one.unsent + two.unsent).toBe(0);
+  });
+
+  it('sends even where nothing can be stored', async () => {
+    const broken = () => Promise.reject(new Error('no storage'));
+    Object.assign(shelf, { put: broken, remove: broken });
     const outbox = make();
-    outbox.add(C1, 'one');
-    outbox.settledElsewhere('id-1');
-    expect(states(outbox)).toEqual([]);
+    await outbox.add(C1, 'hello');
+    await settle();
+    expect(attempts).toHaveLength(1);
   });
 });

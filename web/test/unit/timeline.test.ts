@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Chat } from '../../src/core/sync/chat';
-import { Pages } from '../../src/core/timeline/pages';
+import { type PageQuery, Pages } from '../../src/core/timeline/pages';
 import { buildRows, type RowSource, reuseRows } from '../../src/core/timeline/rows';
 import { Timeline } from '../../src/core/timeline/timeline';
 import type { History } from '../../src/gen/wire';
@@ -20,33 +20,47 @@ describe('Timeline', () => {
   it('joins pages and events in whatever order they come', () => {
     const timeline = new Timeline(10);
     timeline.put(message(11));
-    expect(seqs(timeline)).toEqual([]);
-    expect(timeline.newest(history(8, 11))).toBe(true);
-    timeline.older(history(5, 7));
+    timeline.advance(11);
+    expect(timeline.loaded).toBe(false);
+    expect(timeline.take(history(8, 11), true)).toBe(true);
+    timeline.take(history(5, 7));
     timeline.put(message(12));
     timeline.put(message(12));
+    timeline.advance(12);
     expect(seqs(timeline)).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
   });
 
   it('refuses a newest page that ends before the events that are here', () => {
     const timeline = new Timeline(10);
-    expect(timeline.newest(history(1, 9))).toBe(false);
+    expect(timeline.take(history(1, 9), true)).toBe(false);
     expect(timeline.loaded).toBe(false);
   });
 
-  it('ignores an older page that would leave a hole', () => {
+  it('keeps a hole as a hole, until a page closes it', () => {
     const timeline = new Timeline(20);
-    timeline.newest(history(15, 20));
-    timeline.older(history(1, 10));
-    expect(timeline.oldest).toBe(15);
+    timeline.take(history(15, 20), true);
+    timeline.take(history(1, 10));
+    expect(timeline.gaps).toEqual([{ from_seq: 11, to_seq: 14 }]);
+    expect(timeline.covers(12)).toBe(false);
+    timeline.take(history(9, 14));
+    expect(timeline.gaps).toEqual([]);
+    expect(seqs(timeline)).toHaveLength(20);
+  });
+
+  it('hides what a page brings before its events, so that the order stays', () => {
+    const timeline = new Timeline(10);
+    timeline.take(history(8, 13), true);
+    expect(seqs(timeline)).toEqual([8, 9, 10]);
+    timeline.advance(12);
+    expect(seqs(timeline)).toEqual([8, 9, 10, 11, 12]);
   });
 
   it('keeps the copy that was touched later, even one that came before its page', () => {
     const timeline = new Timeline(10);
-    timeline.newest(history(8, 10));
+    timeline.take(history(8, 10), true);
     timeline.put(message(3, { body: 'edited', updated_seq: 11 }));
     expect(seqs(timeline)).toEqual([8, 9, 10]);
-    timeline.older(history(1, 7));
+    timeline.take(history(1, 7));
     expect(timeline.find(3)?.body).toBe('edited');
     timeline.put(message(3));
     expect(timeline.find(3)?.body).toBe('edited');
@@ -54,7 +68,7 @@ describe('Timeline', () => {
 
   it('keeps only the newest when it is left', () => {
     const timeline = new Timeline(300);
-    timeline.newest(history(1, 300));
+    timeline.take(history(1, 300), true);
     expect(timeline.hasMoreBefore).toBe(false);
     timeline.trim();
     expect(timeline.oldest).toBe(101);
@@ -67,9 +81,9 @@ describe('Pages', () => {
   const setup = (answers: (History | Error)[]) => {
     const clock = new FakeClock();
     const chat = new Chat(conversation({ last_seq: 10 }), ME);
-    const asked: (number | undefined)[] = [];
-    const fetch = (_: string, before?: number): Promise<History> => {
-      asked.push(before);
+    const asked: PageQuery[] = [];
+    const fetch = (_: string, query: PageQuery): Promise<History> => {
+      asked.push(query);
       const answer = answers.shift() ?? new Error('no more answers');
       return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
     };
@@ -81,11 +95,11 @@ describe('Pages', () => {
     pages.open(chat);
     pages.open(chat);
     await settle();
-    pages.older(chat);
-    pages.older(chat);
+    pages.loadOlder(chat);
+    pages.loadOlder(chat);
     await settle();
-    pages.older(chat);
-    expect(asked).toEqual([undefined, 6]);
+    pages.loadOlder(chat);
+    expect(asked).toEqual([{}, { before: 6 }]);
     expect(chat.timeline?.hasMoreBefore).toBe(false);
   });
 
@@ -101,10 +115,10 @@ describe('Pages', () => {
     const { chat, pages } = setup([new Error('no'), history(1, 10)]);
     pages.open(chat);
     await settle();
-    expect(pages.state(chat)).toBe('failed');
+    expect(pages.newest(chat)).toBe('failed');
     pages.open(chat);
     await settle();
-    expect(pages.state(chat)).toBe('idle');
+    expect(pages.newest(chat)).toBe('idle');
   });
 });
 
@@ -112,11 +126,14 @@ describe('rows', () => {
   const at = (minute: number): string => new Date(2026, 10, 23, 12, minute).toISOString();
   const source = (fields: Partial<RowSource>): RowSource => ({
     me: ME,
-    messages: [],
+    entries: [],
+    before: undefined,
     pending: [],
     complete: false,
     newAfter: undefined,
     partner: undefined,
+    readers: new Map(),
+    find: () => undefined,
     ...fields,
   });
   const kinds = (fields: Partial<RowSource>): string[] =>
@@ -125,7 +142,7 @@ describe('rows', () => {
   it('group what one sender says within five minutes', () => {
     const rows = buildRows(
       source({
-        messages: [
+        entries: [
           message(1, { created_at: at(0) }),
           message(2, { created_at: at(4) }),
           message(3, { created_at: at(10) }),
@@ -142,8 +159,8 @@ describe('rows', () => {
     const messages = [1, 2, 1, 3].map((date, index) =>
       message(index + 1, { created_at: day(date) }),
     );
-    expect(kinds({ messages }).filter((kind) => kind === 'day')).toHaveLength(3);
-    const keys = buildRows(source({ messages })).map((row) => row.key);
+    expect(kinds({ entries: messages }).filter((kind) => kind === 'day')).toHaveLength(3);
+    const keys = buildRows(source({ entries: messages })).map((row) => row.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 
@@ -154,7 +171,7 @@ describe('rows', () => {
       message(3, { kind: 'system', body: null, system: { event: 'created' } }),
       message(4),
     ];
-    expect(kinds({ messages, newAfter: 1 })).toEqual([
+    expect(kinds({ entries: messages, newAfter: 1 })).toEqual([
       'day',
       'message',
       'message',
@@ -162,13 +179,13 @@ describe('rows', () => {
       'new',
       'message',
     ]);
-    expect(kinds({ messages, newAfter: 4 })).not.toContain('new');
+    expect(kinds({ entries: messages, newAfter: 4 })).not.toContain('new');
   });
 
   it('show "Seen" under my last message that was read, and "Sent" under a newer one', () => {
     const messages = [1, 2, 3].map((seq) => message(seq, { sender_id: ME }));
     const seenAt = at(30);
-    const rows = buildRows(source({ messages, partner: { seq: 2, at: seenAt } }));
+    const rows = buildRows(source({ entries: messages, partner: { seq: 2, at: seenAt } }));
     const own = rows.flatMap((row) => (row.kind === 'message' ? [[row.seenAt, row.state]] : []));
     expect(own).toEqual([
       [undefined, 'none'],
@@ -182,11 +199,46 @@ describe('rows', () => {
     const before = buildRows(source({ pending: [{ ...item, state: 'sending' }] }));
     const confirmed = message(1, { sender_id: ME, client_msg_id: 'x' });
     const after = buildRows(
-      source({ messages: [confirmed], pending: [{ ...item, state: 'sent', seq: 1 }] }),
+      source({ entries: [confirmed], pending: [{ ...item, state: 'sent', seq: 1 }] }),
     );
     expect(before.at(-1)?.key).toBe('c:x');
     expect(after.filter((row) => row.key === 'c:x')).toHaveLength(1);
     expect(after).toHaveLength(2);
+  });
+
+  it('look the same wherever the window begins', () => {
+    const entries = [1, 2, 3].map((seq) => message(seq, { created_at: at(seq) }));
+    const whole = buildRows(source({ entries }));
+    const [before, ...rest] = entries;
+    const part = buildRows(source({ entries: rest, before }));
+    expect(part).toEqual(whole.slice(2));
+  });
+
+  it('show readers of a group where each of them is', () => {
+    const entries = [1, 2, 3].map((seq) => message(seq));
+    const readers = new Map([
+      [ADA, { seq: 2, at: null }],
+      ['bo', { seq: 9, at: null }],
+      [ME, { seq: 3, at: null }],
+    ]);
+    const rows = buildRows(source({ entries, readers }));
+    expect(rows.flatMap((row) => (row.kind === 'message' ? [row.readers] : []))).toEqual([
+      [],
+      [ADA],
+      ['bo'],
+    ]);
+  });
+
+  it('quote what a message answers, and say when it is not here', () => {
+    const entries = [message(5, { reply_to_seq: 2 }), message(6, { reply_to_seq: 4 })];
+    const find = (seq: number) => (seq === 2 ? message(2, { body: 'first' }) : undefined);
+    const quotes = buildRows(source({ entries, find })).flatMap((row) =>
+      row.kind === 'message' ? [row.quote] : [],
+    );
+    expect(quotes).toEqual([
+      { seq: 2, sender: ADA, body: 'first' },
+      { seq: 4, sender: undefined, body: undefined },
+    ]);
   });
 
   it('do not confuse client ids of different senders', () => {
@@ -194,15 +246,15 @@ describe('rows', () => {
       message(1, { sender_id: ADA, client_msg_id: 'x' }),
       message(2, { sender_id: ME, client_msg_id: 'x' }),
     ];
-    const keys = buildRows(source({ messages })).map((row) => row.key);
+    const keys = buildRows(source({ entries: messages })).map((row) => row.key);
     expect(new Set(keys).size).toBe(keys.length);
   });
 
   it('stay the same objects where nothing changed', () => {
     const messages = [message(1), message(2)];
-    const before = reuseRows(new Map(), buildRows(source({ messages })));
+    const before = reuseRows(new Map(), buildRows(source({ entries: messages })));
     const edited = [message(1), message(2, { body: 'other', updated_seq: 3 })];
-    const after = reuseRows(before, buildRows(source({ messages: edited })));
+    const after = reuseRows(before, buildRows(source({ entries: edited })));
     expect(after.get('s:1')).toBe(before.get('s:1'));
     expect(after.get('s:2')).not.toBe(before.get('s:2'));
   });

@@ -1,15 +1,22 @@
 import type {
   AuthResponse,
+  ChangeAck,
+  ChangePassword,
   Conversation,
   CreateConversation,
   Cursor,
+  Device,
   History,
   Page,
   Participant,
+  PatchMembership,
+  Role,
+  Settings,
   SyncResponse,
   Ticket,
   User,
 } from '../../gen/wire';
+import type { PageQuery } from '../timeline/pages';
 import type { Auth } from './auth';
 import { call } from './http';
 
@@ -17,6 +24,8 @@ export interface Credentials {
   username: string;
   password: string;
   display_name?: string;
+  /** What the list of sessions calls this browser. */
+  device_label?: string;
   device_id?: string;
   device_secret?: string;
 }
@@ -59,13 +68,67 @@ export class Api {
     return this.auth.request('/conversations', { method: 'POST', body });
   }
 
-  participants(id: string): Promise<Page<Participant>> {
-    return this.auth.request(`/conversations/${id}/participants`);
+  rename(id: string, title: string): Promise<Conversation> {
+    return this.auth.request(`/conversations/${id}`, { method: 'PATCH', body: { title } });
   }
 
-  history(id: string, before?: number): Promise<History> {
-    const query = before === undefined ? '' : `?before=${before}`;
-    return this.auth.request(`/conversations/${id}/messages${query}`);
+  settings(id: string, change: PatchMembership): Promise<Settings> {
+    return this.auth.request(`/conversations/${id}/me`, { method: 'PATCH', body: change });
+  }
+
+  participants(id: string, after?: string): Promise<Page<Participant>> {
+    const query = after === undefined ? '' : `&after=${encodeURIComponent(after)}`;
+    return this.auth.request(`/conversations/${id}/participants?limit=200${query}`);
+  }
+
+  addParticipants(id: string, user_ids: string[]): Promise<Conversation> {
+    const body = { user_ids };
+    return this.auth.request(`/conversations/${id}/participants`, { method: 'POST', body });
+  }
+
+  /** Removing oneself is leaving. */
+  removeParticipant(id: string, user: string): Promise<void> {
+    return this.auth.request(`/conversations/${id}/participants/${user}`, { method: 'DELETE' });
+  }
+
+  setRole(id: string, user: string, role: Role): Promise<void> {
+    const path = `/conversations/${id}/participants/${user}`;
+    return this.auth.request(path, { method: 'PATCH', body: { role } });
+  }
+
+  history(id: string, query: PageQuery): Promise<History> {
+    const [[side, seq] = []] = Object.entries(query) as [string, number][];
+    const which = side === undefined ? '' : `?${side}=${seq}`;
+    return this.auth.request(`/conversations/${id}/messages${which}`);
+  }
+
+  edit(id: string, seq: number, body: string): Promise<ChangeAck> {
+    const path = `/conversations/${id}/messages/${seq}`;
+    return this.auth.request(path, { method: 'PATCH', body: { body } });
+  }
+
+  remove(id: string, seq: number): Promise<ChangeAck> {
+    return this.auth.request(`/conversations/${id}/messages/${seq}`, { method: 'DELETE' });
+  }
+
+  setDisplayName(display_name: string): Promise<User> {
+    return this.auth.request('/users/me', { method: 'PATCH', body: { display_name } });
+  }
+
+  changePassword(body: ChangePassword): Promise<void> {
+    return this.auth.request('/users/me/password', { method: 'POST', body });
+  }
+
+  deleteAccount(password: string): Promise<void> {
+    return this.auth.request('/users/me', { method: 'DELETE', body: { password } });
+  }
+
+  devices(): Promise<Page<Device>> {
+    return this.auth.request('/devices?limit=200');
+  }
+
+  revoke(device: string): Promise<void> {
+    return this.auth.request(`/devices/${device}`, { method: 'DELETE' });
   }
 
   sync(cursors: Record<string, Cursor>): Promise<SyncResponse> {

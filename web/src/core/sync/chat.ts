@@ -1,4 +1,4 @@
-import type { Conversation, Cursor, Message, SystemEvent } from '../../gen/wire';
+import type { Conversation, Cursor, Message, Participant, SystemEvent } from '../../gen/wire';
 import { baseOf, Unread } from '../read/unread';
 import type { Timeline } from '../timeline/timeline';
 import type { LogFrame } from '../wire/frames';
@@ -73,7 +73,15 @@ export class Chat {
     if (frame.type === 'message.updated') {
       this.updated(frame.payload, frame.seq, frame.payload.change === 'deleted', news);
     }
+    this.timeline?.advance(frame.seq);
     return 'applied';
+  }
+
+  /** The members as the server lists them now. */
+  met(members: Participant[]): void {
+    for (const { user, last_read_seq, last_read_at } of members) {
+      this.advance(user.id, { seq: last_read_seq, at: last_read_at });
+    }
   }
 
   /** Somebody has read up to `mark`. */
@@ -103,9 +111,7 @@ export class Chat {
   }
 
   private takeMarks(conversation: Conversation): void {
-    for (const { user, last_read_seq, last_read_at } of conversation.participants) {
-      this.advance(user.id, { seq: last_read_seq, at: last_read_at });
-    }
+    this.met(conversation.participants);
   }
 }
 

@@ -3,14 +3,17 @@ import type { Clock } from '../clock';
 const TICK_MS = 5_000;
 /** A tick this late means that the machine slept. */
 const HOLE_MS = 10_000;
+/** `offline` too: a connection that is gone is found out by asking it. */
+const EVENTS = ['online', 'offline', 'pageshow', 'focus'];
 
 /** Calls `nudge` whenever the network, the page or the machine may have come back. */
 export function onWake(clock: Clock, nudge: () => void): () => void {
   const onVisible = (): void => {
     if (document.visibilityState === 'visible') nudge();
   };
-  for (const event of ['online', 'pageshow', 'focus']) window.addEventListener(event, nudge);
+  for (const event of EVENTS) window.addEventListener(event, nudge);
   document.addEventListener('visibilitychange', onVisible);
+  document.addEventListener('resume', nudge);
 
   let cancel = (): void => {};
   const tick = (due: number): void => {
@@ -21,8 +24,9 @@ export function onWake(clock: Clock, nudge: () => void): () => void {
   tick(clock.now());
 
   return () => {
-    for (const event of ['online', 'pageshow', 'focus']) window.removeEventListener(event, nudge);
+    for (const event of EVENTS) window.removeEventListener(event, nudge);
     document.removeEventListener('visibilitychange', onVisible);
+    document.removeEventListener('resume', nudge);
     cancel();
   };
 }

@@ -1,5 +1,3 @@
-import Eye from 'lucide-solid/icons/eye';
-import EyeOff from 'lucide-solid/icons/eye-off';
 import { createSignal, Show } from 'solid-js';
 import { type Credentials, login, register } from '../../core/api/client';
 import { ApiError } from '../../core/api/http';
@@ -7,6 +5,8 @@ import { signedIn } from '../../state/app';
 import { account } from '../../storage/account';
 import { text } from '../../strings/en';
 import { Field } from '../kit/Field';
+import { browserName } from './browserName';
+import { PasswordField } from './PasswordField';
 
 export type AuthMode = 'login' | 'register';
 
@@ -42,7 +42,6 @@ function explain(error: unknown): Errors {
 export function AuthForm(props: { mode: AuthMode; username?: string }) {
   const [errors, setErrors] = createSignal<Errors>({});
   const [busy, setBusy] = createSignal(false);
-  const [shown, setShown] = createSignal(false);
   let form: HTMLFormElement | undefined;
 
   const values = (): Credentials => {
@@ -52,7 +51,8 @@ export function AuthForm(props: { mode: AuthMode; username?: string }) {
       return typeof entry === 'string' ? entry : '';
     };
     const username = props.username ?? value('username').trim();
-    const credentials: Credentials = { username, password: value('password') };
+    const password = value('password');
+    const credentials: Credentials = { username, password, device_label: browserName() };
     if (props.mode === 'login') return { ...credentials, ...account.device(username) };
     const display_name = value('display_name').trim();
     return display_name === '' ? credentials : { ...credentials, display_name };
@@ -117,28 +117,14 @@ export function AuthForm(props: { mode: AuthMode; username?: string }) {
           error={errors().display_name}
         />
       </Show>
-      <Field
+      <PasswordField
         label={text.password}
         name="password"
-        type={shown() ? 'text' : 'password'}
         autocomplete={registering() ? 'new-password' : 'current-password'}
-        required
+        autofocus={props.username !== undefined}
         hint={registering() ? text.passwordHint : undefined}
         error={errors().password}
-      >
-        <button
-          type="button"
-          class="icon-button"
-          aria-label={text.showPassword}
-          aria-pressed={shown()}
-          title={text.showPassword}
-          onClick={() => setShown(!shown())}
-        >
-          <Show when={shown()} fallback={<Eye size={16} />}>
-            <EyeOff size={16} />
-          </Show>
-        </button>
-      </Field>
+      />
       <p class="error form-error" role="alert">
         {errors().form}
       </p>

@@ -1,17 +1,27 @@
-import Check from 'lucide-solid/icons/check';
-import Clock from 'lucide-solid/icons/clock';
-import { type Accessor, createMemo, Match, Show, Switch } from 'solid-js';
-import type { Chat } from '../../core/sync/chat';
+import { type Accessor, createMemo, Match, Switch } from 'solid-js';
 import { dayOf, fullDate, timeOf } from '../../core/time/format';
-import type { MessageRow, Row } from '../../core/timeline/rows';
+import type { Row } from '../../core/timeline/rows';
 import { useModel } from '../../state/app';
 import { systemText, text } from '../../strings/en';
-import { Avatar } from '../kit/Avatar';
+import { MessageView } from './MessageView';
+import type { TimelineView } from './timelineView';
 
-type Kind<K extends Row['kind']> = Extract<Row, { kind: K }>;
+export type Kind<K extends Row['kind']> = Extract<Row, { kind: K }>;
+
+export interface RowContext {
+  view: TimelineView;
+  /** The row that the keyboard, or the pointer, is at. */
+  current: Accessor<string | undefined>;
+  active: Accessor<string | undefined>;
+  openMenu(row: Kind<'message'>, anchor: HTMLElement, at?: { x: number; y: number }): void;
+}
 
 /** One row, found by its key: the element stays while the message behind it changes. */
-export function RowView(props: { rowKey: string; rows: Accessor<Map<string, Row>>; chat: Chat }) {
+export function RowView(props: {
+  rowKey: string;
+  rows: Accessor<Map<string, Row>>;
+  context: RowContext;
+}) {
   const row = createMemo<Row | undefined>((last) => props.rows().get(props.rowKey) ?? last);
   const of = <K extends Row['kind']>(kind: K): Kind<K> | undefined => {
     const current = row();
@@ -19,128 +29,86 @@ export function RowView(props: { rowKey: string; rows: Accessor<Map<string, Row>
   };
   return (
     <Switch>
-      <Match when={of('message')}>{(message) => <Message row={message()} />}</Match>
-      <Match when={of('system')}>{(system) => <System row={system()} />}</Match>
+      <Match when={of('message')}>
+        {(message) => <MessageView row={message()} context={props.context} />}
+      </Match>
+      <Match when={of('system')}>
+        {(system) => <System row={system()} context={props.context} />}
+      </Match>
       <Match when={of('day')}>
         {(day) => (
-          <li class="divider">
+          <li class="divider" data-key={props.rowKey} data-day={day().at}>
             <time datetime={day().at}>{dayOf(day().at, Date.now())}</time>
           </li>
         )}
       </Match>
       <Match when={of('new')}>
-        <li class="divider new" data-row="new">
+        <li class="divider new" data-key="new">
           {text.newDivider}
         </li>
       </Match>
+      <Match when={of('gap')}>{(gap) => <Gap row={gap()} context={props.context} />}</Match>
       <Match when={of('start')}>
-        <Start chat={props.chat} />
+        <Start context={props.context} />
       </Match>
     </Switch>
   );
 }
 
-function Start(props: { chat: Chat }) {
-  const model = useModel();
-  const spoken = createMemo(
-    () =>
-      model.chat(props.chat.id)?.timeline?.messages.some(({ kind }) => kind === 'text') === true,
-  );
-  const partner = (): string | undefined => model.partner(props.chat);
+function Gap(props: { row: Kind<'gap'>; context: RowContext }) {
+  const { client } = useModel();
+  const chat = () => props.context.view.chat();
+  const state = () => client.pages.gap(chat(), props.row.gap);
   return (
-    <li class="start">
-      <Show when={spoken() ? undefined : partner()} fallback={text.beginning}>
-        {(id) => text.sayHello(model.nameOf(id()))}
-      </Show>
+    <li class="gap" data-key={props.row.key}>
+      <button
+        type="button"
+        class="button"
+        onClick={() => client.pages.fill(chat(), props.row.gap, 'below')}
+      >
+        {state() === 'failed' ? text.gapFailed : text.gap}
+      </button>
     </li>
   );
 }
 
-function System(props: { row: Kind<'system'> }) {
+function Start(props: { context: RowContext }) {
+  const model = useModel();
+  const spoken = createMemo(
+    () => props.context.view.chat().timeline?.messages.some(({ kind }) => kind === 'text') === true,
+  );
+  const greeting = (): string => {
+    const other = model.partner(props.context.view.chat());
+    return spoken() || other === undefined ? text.beginning : text.sayHello(model.nameOf(other));
+  };
+  return (
+    <li class="start" data-key="start">
+      {greeting()}
+    </li>
+  );
+}
+
+function System(props: { row: Kind<'system'>; context: RowContext }) {
   const model = useModel();
   const isMe = (id: string): boolean => id === model.me().id;
   const actor = (id: string): string => (isMe(id) ? text.you : model.nameOf(id));
   const object = (id: string): string => (isMe(id) ? text.yourself : model.nameOf(id));
   return (
-    <li class="system">
+    <li
+      class="system"
+      data-key={props.row.key}
+      data-row=""
+      tabindex={props.context.current() === props.row.key ? 0 : -1}
+    >
       {systemText(props.row.system, actor(props.row.sender), object)} <Time at={props.row.at} />
     </li>
   );
 }
 
-function Time(props: { at: string }) {
+export function Time(props: { at: string }) {
   return (
     <time datetime={props.at} title={fullDate(props.at)}>
       {timeOf(props.at)}
     </time>
-  );
-}
-
-function Message(props: { row: MessageRow }) {
-  const model = useModel();
-  const row = (): MessageRow => props.row;
-  const name = (): string => model.nameOf(row().sender);
-  return (
-    <li
-      class="message"
-      classList={{ first: row().first, own: row().own, failed: row().state === 'failed' }}
-    >
-      <Show
-        when={row().first}
-        fallback={
-          <>
-            <span class="visually-hidden">{name()}</span>
-            <span class="gutter">
-              <Time at={row().at} />
-            </span>
-          </>
-        }
-      >
-        <Avatar id={row().sender} name={name()} />
-        <p class="head">
-          <span class="name">{name()}</span> <Time at={row().at} />
-        </p>
-      </Show>
-      <div class="body">
-        <Show when={row().body !== null} fallback={<p class="deleted">{text.deleted}</p>}>
-          <p class="words" dir="auto">
-            {row().body}
-          </p>
-        </Show>
-        <Show when={row().edited}>
-          <span class="meta"> {text.edited}</span>
-        </Show>
-        <Show when={row().seenAt}>
-          {(at) => <p class="meta">{text.seen(at() === '' ? '' : timeOf(at()))}</p>}
-        </Show>
-        <Show when={row().state === 'failed'}>
-          <Failed row={row()} />
-        </Show>
-      </div>
-      <span class="receipt">
-        <Show when={row().state === 'waiting'}>
-          <Clock size={14} aria-label={text.waiting} />
-        </Show>
-        <Show when={row().state === 'sent'}>
-          <Check size={14} aria-label={text.sent} />
-        </Show>
-      </span>
-    </li>
-  );
-}
-
-function Failed(props: { row: MessageRow }) {
-  const { outbox } = useModel().client;
-  const id = (): string => props.row.clientMessageId ?? '';
-  return (
-    <p class="error">
-      {text.notSent}: {props.row.refused}{' '}
-      <button type="button" class="link" onClick={() => outbox.retry(id())}>
-        {text.retry}
-      </button>{' '}
-      <button type="button" class="link" onClick={() => outbox.discard(id())}>
-        {text.discard}
-      </button>
-    </p>
   );
 }

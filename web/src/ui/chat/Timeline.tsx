@@ -1,124 +1,173 @@
 import ArrowDown from 'lucide-solid/icons/arrow-down';
-import { createEffect, createMemo, For, onCleanup, Show } from 'solid-js';
-import { realClock } from '../../core/clock';
-import { ReadTracker } from '../../core/read/tracker';
-import type { Chat } from '../../core/sync/chat';
-import { buildRows, type Row, reuseRows } from '../../core/timeline/rows';
+import { createSignal, For, onMount, Show } from 'solid-js';
+import { dayOf } from '../../core/time/format';
+import type { MessageRow } from '../../core/timeline/rows';
 import { useModel } from '../../state/app';
-import { page } from '../../state/page';
 import { text } from '../../strings/en';
-import { RowView } from './RowView';
-import { createScroller } from './scroller';
+import { Confirm } from '../kit/Confirm';
+import { Menu, type MenuItem } from '../kit/Menu';
+import { copyMessages } from './copyMessages';
+import { type RowContext, RowView } from './RowView';
+import { actionsOf, menuOf } from './rowActions';
+import { createRowKeys } from './rowKeys';
+import type { TimelineView } from './timelineView';
 
-export interface TimelineHandle {
-  toBottom(): void;
-}
-
-/** The messages of one conversation, and what scrolling and looking at them means. */
-export function Timeline(props: { chat: Chat; handle(handle: TimelineHandle): void }) {
+/** The messages of one conversation. */
+export function Timeline(props: { view: TimelineView }) {
   const model = useModel();
-  const { client } = model;
-  const { id } = props.chat;
-  const me = model.me().id;
-  const chat = (): Chat => model.chat(id) ?? props.chat;
-  const partner = model.partner(props.chat);
+  const { view } = props;
+  const { scroller } = view;
+  const [menu, setMenu] = createSignal<{
+    items: MenuItem[];
+    anchor: HTMLElement;
+    at: { x: number; y: number } | undefined;
+  }>();
+  const [removing, setRemoving] = createSignal<() => void>();
+  const [hovered, setHovered] = createSignal<string>();
+  let box: HTMLElement | undefined;
+  let list: HTMLOListElement | undefined;
+  let spacer: HTMLDivElement | undefined;
 
-  // Frozen when the conversation opens: the divider does not move while somebody reads.
-  const newAfter = props.chat.unread.count > 0 ? props.chat.unread.read : undefined;
-
-  const loaded = createMemo(() => chat().timeline?.loaded === true);
-  const rows = createMemo((before: Map<string, Row>) => {
-    const { timeline, marks } = chat();
-    const source = {
-      me,
-      messages: timeline?.messages ?? [],
-      pending: client.outbox.of(id),
-      complete: timeline?.loaded === true && !timeline.hasMoreBefore,
-      newAfter,
-      partner: partner === undefined ? undefined : marks.get(partner),
-    };
-    return reuseRows(before, loaded() ? buildRows(source) : []);
-  }, new Map<string, Row>());
-
-  const loadOlder = (): void => client.pages.older(chat());
-  const failed = (): boolean => client.pages.state(chat()) === 'failed';
-  const scroller = createScroller({
-    rows,
-    nearTop: () => {
-      if (!failed()) loadOlder();
-    },
+  const ask = (remove: () => void) => setRemoving(() => remove);
+  const openMenu = (row: MessageRow, anchor: HTMLElement, at?: { x: number; y: number }): void => {
+    const items = menuOf(actionsOf(model, view, row), ask);
+    if (items.length > 0) setMenu({ items, anchor, at });
+  };
+  const keys = createRowKeys({
+    view,
+    list: () => list,
+    openMenu,
+    actions: (row) => actionsOf(model, view, row),
+    ask,
   });
-  props.handle({ toBottom: scroller.toBottom });
-
-  const tracker = new ReadTracker(realClock, (seq) => client.read(id, seq));
-  createEffect(() => {
-    tracker.update({
-      attentive: page.attentive() && loaded(),
-      atBottom: scroller.atBottom(),
-      newest: chat().applied.seq,
-    });
+  const context: RowContext = {
+    view,
+    current: keys.current,
+    active: () => hovered() ?? keys.focused(),
+    openMenu,
+  };
+  onMount(() => {
+    if (box !== undefined && list !== undefined && spacer !== undefined) {
+      scroller.attach({ box, list, spacer });
+    }
   });
-  onCleanup(() => tracker.stop());
 
-  /** Texts of others that came after the reader left the end. */
-  const below = createMemo(
-    (before: { left: number; count: number }) => {
-      const { applied, timeline } = chat();
-      if (scroller.atBottom()) return { left: applied.seq, count: 0 };
-      const count = (timeline?.messages ?? []).filter(
-        (message) =>
-          message.seq > before.left && message.kind === 'text' && message.sender_id !== me,
-      ).length;
-      return { left: before.left, count };
-    },
-    { left: 0, count: 0 },
-  );
+  const keyAt = (event: Event): string | undefined =>
+    (event.target as Element).closest<HTMLElement>('li[data-row]')?.dataset.key;
 
   return (
     <div class="timeline">
-      <section class="scroller" tabindex="0" aria-label={text.messages} ref={scroller.attach}>
+      <FloatingDate view={view} />
+      <section
+        id="messages"
+        class="scroller"
+        tabindex="-1"
+        aria-label={text.messages}
+        ref={box}
+        onCopy={(event) => {
+          if (list !== undefined) copyMessages(event, list, view.rows(), model.nameOf);
+        }}
+      >
         <div>
-          <Show
-            when={loaded()}
-            fallback={<Opening failed={failed()} retry={() => client.pages.open(chat())} />}
-          >
-            <Show when={chat().timeline?.hasMoreBefore === true}>
+          <Show when={view.loaded()} fallback={<Opening view={view} />}>
+            <Show when={view.chat().timeline?.hasMoreBefore === true}>
               <div class="older">
-                <Show when={failed()}>
+                <Show when={view.failed()}>
                   <p class="error">{text.loadFailed}</p>
                 </Show>
-                <button type="button" class="button" onClick={loadOlder}>
+                <button
+                  type="button"
+                  class="button"
+                  onClick={() => model.client.pages.loadOlder(view.chat())}
+                >
                   {text.loadOlder}
                 </button>
               </div>
             </Show>
           </Show>
-          <ol class="rows">
+          <ol
+            class="rows"
+            ref={list}
+            onKeyDown={keys.onKeyDown}
+            onFocusIn={keys.onFocusIn}
+            onFocusOut={keys.onFocusOut}
+            onPointerOver={(event) =>
+              setHovered(event.pointerType === 'touch' ? undefined : keyAt(event))
+            }
+            onPointerLeave={() => setHovered(undefined)}
+          >
             <For each={[...scroller.shown().keys()]}>
-              {(key) => <RowView rowKey={key} rows={scroller.shown} chat={props.chat} />}
+              {(key) => <RowView rowKey={key} rows={scroller.shown} context={context} />}
             </For>
           </ol>
+          <div ref={spacer} />
         </div>
       </section>
-      <Show when={!scroller.atBottom()}>
-        <button type="button" class="pill" onClick={() => scroller.toBottom()}>
-          <Show when={below().count > 0} fallback={text.toLatest}>
+      <Show when={!scroller.atBottom() && (scroller.far() || view.below() > 0)}>
+        <button type="button" class="pill" onClick={() => view.toEnd()}>
+          <Show when={view.below() > 0} fallback={text.toLatest}>
             <span class="ember-dot" />
-            {text.newBelow(below().count)}
+            {text.newBelow(view.below())}
           </Show>
           <ArrowDown size={16} strokeWidth={1.75} />
         </button>
+      </Show>
+      <Show when={menu()} keyed>
+        {(open) => (
+          <Menu
+            label={text.actions}
+            items={open.items}
+            anchor={open.anchor}
+            at={open.at}
+            onClose={() => setMenu(undefined)}
+          />
+        )}
+      </Show>
+      <Show when={removing()}>
+        {(remove) => (
+          <Confirm
+            title={text.removeTitle}
+            text={text.removeText}
+            action={text.remove}
+            onConfirm={() => remove()()}
+            onClose={() => setRemoving(undefined)}
+          />
+        )}
       </Show>
     </div>
   );
 }
 
-function Opening(props: { failed: boolean; retry: () => void }) {
+/** Which day the reader is at; there while they scroll through history, and a little longer. */
+function FloatingDate(props: { view: TimelineView }) {
+  return (
+    <Show when={props.view.day()}>
+      {(at) => (
+        <p class="floating-date" aria-hidden="true">
+          {dayOf(at(), Date.now())}
+        </p>
+      )}
+    </Show>
+  );
+}
+
+function Opening(props: { view: TimelineView }) {
+  const { pages } = useModel().client;
+  const chat = () => props.view.chat();
   return (
     <div class="opening">
-      <Show when={props.failed} fallback={<p class="late">{text.loading}</p>}>
+      <Show
+        when={pages.newest(chat()) === 'failed'}
+        fallback={
+          <div class="skeleton late" role="status" aria-label={text.loading}>
+            <span />
+            <span />
+            <span />
+          </div>
+        }
+      >
         <p class="error">{text.openFailed}</p>
-        <button type="button" class="button" onClick={props.retry}>
+        <button type="button" class="button" onClick={() => pages.open(chat())}>
           {text.tryAgain}
         </button>
       </Show>

@@ -4,6 +4,8 @@ interface DialogProps {
   title: string;
   /** Undefined: only what is inside can end it. */
   onClose?: () => void;
+  /** There is only something to read: that comes first, not a button at its end. */
+  reading?: boolean;
   children: JSX.Element;
 }
 
@@ -31,7 +33,13 @@ export function Dialog(props: DialogProps) {
         else props.onClose();
       }}
     >
-      <h2 id={id}>{props.title}</h2>
+      <h2
+        id={id}
+        tabindex={props.reading === true ? '-1' : undefined}
+        autofocus={props.reading === true}
+      >
+        {props.title}
+      </h2>
       {props.children}
     </dialog>
   );

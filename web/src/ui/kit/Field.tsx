@@ -34,12 +34,10 @@ export function Field(props: FieldProps) {
       <Show
         when={own.error}
         fallback={
-          <Show when={own.hint}>
-            {(hint) => (
-              <p class="hint" id={`${id}-hint`}>
-                {hint()}
-              </p>
-            )}
+          <Show when={own.hint !== undefined}>
+            <p class="hint" id={`${id}-hint`}>
+              {own.hint}
+            </p>
           </Show>
         }
       >

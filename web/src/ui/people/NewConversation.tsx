@@ -1,30 +1,23 @@
-import X from 'lucide-solid/icons/x';
-import { createEffect, createSignal, For, on, Show } from 'solid-js';
+import { createEffect, createSignal, on, Show } from 'solid-js';
 import { ApiError } from '../../core/api/http';
 import { uuid } from '../../core/id';
 import type { CreateConversation, User } from '../../gen/wire';
 import { useModel } from '../../state/app';
 import { go, pathOf } from '../../state/router';
 import { text } from '../../strings/en';
-import { Avatar } from '../kit/Avatar';
 import { Dialog } from '../kit/Dialog';
 import { Field } from '../kit/Field';
-import { createSearch } from './search';
+import { LONGEST_TITLE, PeoplePicker } from './PeoplePicker';
 
-const LONGEST_TITLE = 120;
-
-/** Finds people; one makes a direct conversation, several a group. */
-export function NewConversation(props: { onClose: () => void }) {
+/** One person makes a direct conversation, several a group. */
+export default function NewConversation(props: { onClose: () => void }) {
   const { client, me } = useModel();
-  const [query, setQuery] = createSignal('');
   const [chosen, setChosen] = createSignal<User[]>([]);
   const [title, setTitle] = createSignal('');
   const [error, setError] = createSignal<string>();
   const [titleError, setTitleError] = createSignal<string>();
   const [busy, setBusy] = createSignal(false);
-  let form: HTMLFormElement | undefined;
-  const search = createSearch((wanted, signal) => client.api.searchUsers(wanted, signal));
-  createEffect(() => search.ask(query().trim()));
+  const isGroup = (): boolean => chosen().length > 1;
 
   // The same for every attempt at the same group, so that a lost answer does not make two of it.
   let groupId = uuid();
@@ -33,17 +26,6 @@ export function NewConversation(props: { onClose: () => void }) {
       groupId = uuid();
     }),
   );
-
-  const found = (): User[] => {
-    const taken = new Set([me().id, ...chosen().map((user) => user.id)]);
-    return search.found().filter((user) => !taken.has(user.id));
-  };
-  const choose = (user: User): void => {
-    setChosen([...chosen(), user]);
-    setQuery('');
-    form?.querySelector<HTMLInputElement>('[name="query"]')?.focus();
-  };
-  const isGroup = (): boolean => chosen().length > 1;
 
   const request = (): CreateConversation => {
     const participant_ids = chosen().map((user) => user.id);
@@ -74,61 +56,19 @@ export function NewConversation(props: { onClose: () => void }) {
   return (
     <Dialog title={text.newConversation} onClose={props.onClose}>
       <form
-        ref={form}
-        class="new-conversation"
+        class="form"
         noValidate
         onSubmit={(event) => {
           event.preventDefault();
           void start();
         }}
       >
-        <Show when={chosen().length > 0}>
-          <ul class="chosen" aria-label={text.chosen}>
-            <For each={chosen()}>
-              {(user) => (
-                <li>
-                  {user.display_name}
-                  <button
-                    type="button"
-                    class="icon-button"
-                    aria-label={text.removeChosen(user.display_name)}
-                    onClick={() => setChosen(chosen().filter((other) => other.id !== user.id))}
-                  >
-                    <X size={14} />
-                  </button>
-                </li>
-              )}
-            </For>
-          </ul>
-        </Show>
-        <Field
-          label={text.findPeople}
-          name="query"
-          autocomplete="off"
-          autofocus
-          value={query()}
+        <PeoplePicker
+          chosen={chosen()}
+          onChange={setChosen}
           hint={text.findPeopleHint}
-          error={search.failed() ? text.noAnswer : undefined}
-          onInput={(event) => setQuery(event.currentTarget.value)}
+          without={new Set([me().id])}
         />
-        <div class="found" aria-live="polite">
-          <Show when={search.settled() && query().trim() !== '' && found().length === 0}>
-            <p class="hint">{text.nobodyFound}</p>
-          </Show>
-          <ul aria-label={text.results}>
-            <For each={found()}>
-              {(user) => (
-                <li>
-                  <button type="button" onClick={() => choose(user)}>
-                    <Avatar id={user.id} name={user.display_name} />
-                    <span class="name">{user.display_name}</span>
-                    <span class="hint">@{user.username}</span>
-                  </button>
-                </li>
-              )}
-            </For>
-          </ul>
-        </div>
         <Show when={isGroup()}>
           <Field
             label={text.groupTitle}

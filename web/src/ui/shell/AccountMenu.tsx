@@ -1,13 +1,16 @@
-import { createSignal, For, Show } from 'solid-js';
+import { createSignal, Show } from 'solid-js';
 import { signOut, useModel } from '../../state/app';
-import { setTheme, THEMES, theme } from '../../state/theme';
+import { setOverlay } from '../../state/overlay';
+import { go } from '../../state/router';
 import { text } from '../../strings/en';
 import { Avatar } from '../kit/Avatar';
-import { Dialog } from '../kit/Dialog';
+import { Confirm } from '../kit/Confirm';
+import { Menu } from '../kit/Menu';
 
-/** Who I am, how the page looks, and the way out. */
+/** Who I am, and the ways to settings and out. */
 export function AccountMenu() {
   const model = useModel();
+  const [menu, setMenu] = createSignal<HTMLElement>();
   /** How many messages a sign-out would lose; asked for only then. */
   const [losing, setLosing] = createSignal(0);
   const leave = (): void => {
@@ -15,50 +18,41 @@ export function AccountMenu() {
     if (unsent > 0) setLosing(unsent);
     else void signOut();
   };
+  const own = () => (model.client.live || !model.troubled() ? 'online' : undefined);
   return (
     <>
-      <button type="button" class="account" popovertarget="account-menu">
-        <Avatar id={model.me().id} name={model.me().display_name} />
-        <span class="name">{model.me().display_name}</span>
-        <span class="visually-hidden">{text.account}</span>
+      <button
+        type="button"
+        class="account"
+        aria-label={`${text.account}: ${model.me().display_name}`}
+        aria-haspopup="menu"
+        title={model.me().display_name}
+        onClick={(event) => setMenu(event.currentTarget)}
+      >
+        <Avatar id={model.me().id} name={model.me().display_name} status={own()} />
       </button>
-      <div id="account-menu" class="menu" popover>
-        <p class="who">
-          {model.me().display_name} <span class="hint">@{model.me().username}</span>
-        </p>
-        <fieldset>
-          <legend>{text.theme}</legend>
-          <For each={THEMES}>
-            {(choice) => (
-              <label>
-                <input
-                  type="radio"
-                  name="theme"
-                  value={choice}
-                  checked={theme() === choice}
-                  onChange={() => setTheme(choice)}
-                />
-                {text.themes[choice]}
-              </label>
-            )}
-          </For>
-        </fieldset>
-        <button type="button" class="button" onClick={leave}>
-          {text.signOut}
-        </button>
-      </div>
+      <Show when={menu()}>
+        {(anchor) => (
+          <Menu
+            label={`${model.me().display_name} @${model.me().username}`}
+            anchor={anchor()}
+            items={[
+              { label: text.settings, run: () => go('/settings') },
+              { label: text.shortcuts, run: () => setOverlay('shortcuts') },
+              { label: text.signOut, run: leave },
+            ]}
+            onClose={() => setMenu(undefined)}
+          />
+        )}
+      </Show>
       <Show when={losing() > 0}>
-        <Dialog title={text.signOutUnsentTitle} onClose={() => setLosing(0)}>
-          <p class="dialog-text">{text.signOutUnsent(losing())}</p>
-          <div class="actions">
-            <button type="button" class="button" onClick={() => setLosing(0)}>
-              {text.cancel}
-            </button>
-            <button type="button" class="button danger" onClick={() => void signOut()}>
-              {text.signOutAnyway}
-            </button>
-          </div>
-        </Dialog>
+        <Confirm
+          title={text.signOutUnsentTitle}
+          text={text.signOutUnsent(losing())}
+          action={text.signOutAnyway}
+          onConfirm={() => void signOut()}
+          onClose={() => setLosing(0)}
+        />
       </Show>
     </>
   );

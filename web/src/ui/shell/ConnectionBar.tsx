@@ -1,20 +1,43 @@
-import { createSignal, onCleanup, Show } from 'solid-js';
+import { createSignal, Match, onCleanup, Show, Switch } from 'solid-js';
 import { useModel } from '../../state/app';
 import { page } from '../../state/page';
 import { text } from '../../strings/en';
 
-/** Says that the connection is away, once that has lasted; lies over the list and never moves it. */
+/**
+ * Says that the connection is away, once that has lasted, or that messages could not be sent; lies
+ * over the list and never moves it.
+ */
 export function ConnectionBar() {
   const model = useModel();
+  const away = (): boolean =>
+    (model.troubled() || !page.networked()) && model.phase().name !== 'expired';
+  const failed = (): number => {
+    const id = model.openId();
+    if (id !== undefined) model.chat(id);
+    return model.client.outbox.failed.length;
+  };
   return (
     <div class="connection" role="status">
-      <Show when={model.troubled() && model.phase().name !== 'expired'}>
-        <div class="connection-bar" data-offline={!page.networked()}>
-          <Show when={page.networked()} fallback={text.offline}>
+      <Switch>
+        <Match when={away() && !page.networked()}>
+          <div class="connection-bar" data-kind="offline">
+            {text.offline}
+          </div>
+        </Match>
+        <Match when={away()}>
+          <div class="connection-bar">
             <Waiting />
-          </Show>
-        </div>
-      </Show>
+          </div>
+        </Match>
+        <Match when={failed() > 0}>
+          <div class="connection-bar" data-kind="failed">
+            {text.failedToSend(failed())}
+            <button type="button" class="link" onClick={() => model.client.outbox.retryAll()}>
+              {text.retryAll}
+            </button>
+          </div>
+        </Match>
+      </Switch>
     </div>
   );
 }

@@ -1,13 +1,19 @@
-import { createMemo, Show } from 'solid-js';
+import BellOff from 'lucide-solid/icons/bell-off';
+import Pencil from 'lucide-solid/icons/pencil';
+import { createMemo, createSignal, Show } from 'solid-js';
+import { preview as plain } from '../../core/text/markup';
 import { shortly } from '../../core/time/format';
 import type { PresenceStatus } from '../../gen/wire';
 import { useModel } from '../../state/app';
 import { follow, pathOf } from '../../state/router';
 import { badge, systemText, text } from '../../strings/en';
 import { Avatar } from '../kit/Avatar';
+import { Menu } from '../kit/Menu';
+import { conversationMenu } from './conversationMenu';
 
 export function ConversationRow(props: { id: string }) {
   const model = useModel();
+  const [menu, setMenu] = createSignal<{ anchor: HTMLElement; at: { x: number; y: number } }>();
   const chat = () => model.chat(props.id);
   const title = createMemo(() => {
     const held = chat();
@@ -21,7 +27,11 @@ export function ConversationRow(props: { id: string }) {
     const other = partner();
     return other === undefined ? undefined : model.status(other);
   };
-  const unread = createMemo(() => chat()?.unread.count ?? 0);
+  const unread = createMemo(() => model.reading.unread(props.id));
+  const muted = (): boolean => chat()?.meta.muted === true;
+  const draft = createMemo(() =>
+    model.openId() === props.id ? '' : model.drafts.of(props.id).text,
+  );
   const at = createMemo(() => {
     const meta = chat()?.meta;
     return meta?.last_message?.created_at ?? meta?.created_at ?? '';
@@ -36,12 +46,17 @@ export function ConversationRow(props: { id: string }) {
         id === model.me().id ? text.yourself : model.nameOf(id),
       );
     }
-    const body = message.body ?? text.deleted;
+    const body = message.body === null ? text.deleted : plain(message.body);
     return own || partner() === undefined ? `${sender()}: ${body}` : body;
   });
-  /** What the badge and the dot say, in words. */
+  /** What badge, dot and marks say, in words. */
   const state = (): string =>
-    [unread() === 0 ? '' : text.unread(unread()), text.presence[status() ?? 'unknown']]
+    [
+      unread() === 0 ? '' : text.unread(unread()),
+      text.presence[status() ?? 'unknown'],
+      draft() === '' ? '' : text.hasDraft,
+      muted() ? text.muted : '',
+    ]
       .filter((part) => part !== '')
       .join(', ');
 
@@ -51,23 +66,64 @@ export function ConversationRow(props: { id: string }) {
         class="conversation"
         href={pathOf(props.id)}
         aria-current={model.openId() === props.id ? 'page' : undefined}
-        classList={{ unread: unread() > 0 }}
+        classList={{ unread: unread() > 0, muted: muted() }}
+        title={title()}
         onClick={follow}
+        onContextMenu={(event) => {
+          event.preventDefault();
+          const { clientX: x, clientY: y, currentTarget: anchor } = event;
+          const box = anchor.getBoundingClientRect();
+          // The menu key comes without a place.
+          const from = x === 0 && y === 0 ? { x: box.left + 48, y: box.bottom } : { x, y };
+          setMenu({ anchor, at: from });
+        }}
       >
         <Avatar id={partner() ?? props.id} name={title()} status={status()} />
         <span class="name">
-          {title()} <span class="visually-hidden">{state()}</span>
+          {title()}
+          <Show when={state() !== ''}>
+            <span class="visually-hidden">, {state()}</span>
+          </Show>
         </span>
-        <Show when={at() !== ''}>
-          <time datetime={at()}>{shortly(at(), Date.now())}</time>
-        </Show>
-        <span class="preview">{preview()}</span>
-        <Show when={unread() > 0}>
-          <span class="badge" aria-hidden="true">
-            {badge(unread())}
-          </span>
-        </Show>
+        <span class="marks" aria-hidden="true">
+          <Show when={draft() !== ''}>
+            <Pencil size={12} strokeWidth={1.75} />
+          </Show>
+          <Show when={muted()}>
+            <BellOff size={12} strokeWidth={1.75} />
+          </Show>
+          <Show
+            when={unread() > 0}
+            fallback={
+              <Show when={at() !== ''}>
+                <time datetime={at()}>{shortly(at(), Date.now())}</time>
+              </Show>
+            }
+          >
+            <span class="badge">{badge(unread())}</span>
+          </Show>
+        </span>
+        <span class="preview" aria-hidden="true">
+          <Show when={draft() !== ''} fallback={preview()}>
+            <span class="draft">{text.draft}</span> {draft()}
+          </Show>
+        </span>
       </a>
+      <Show when={menu()} keyed>
+        {(open) => (
+          <Show when={chat()}>
+            {(held) => (
+              <Menu
+                label={text.options(title())}
+                anchor={open.anchor}
+                at={open.at}
+                items={conversationMenu(model, held())}
+                onClose={() => setMenu(undefined)}
+              />
+            )}
+          </Show>
+        )}
+      </Show>
     </li>
   );
 }

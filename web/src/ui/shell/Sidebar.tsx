@@ -1,32 +1,56 @@
+import Search from 'lucide-solid/icons/search';
 import SquarePen from 'lucide-solid/icons/square-pen';
-import { createSignal, For, Show } from 'solid-js';
+import { For, Show } from 'solid-js';
 import { useModel } from '../../state/app';
+import { setOverlay } from '../../state/overlay';
+import { SECTIONS } from '../../state/sections';
 import { text } from '../../strings/en';
 import { IconButton } from '../kit/IconButton';
-import { NewConversation } from '../people/NewConversation';
+import { Kbd } from '../kit/Kbd';
 import { AccountMenu } from './AccountMenu';
 import { ConversationRow } from './ConversationRow';
+import { createListKeys, keepFocus } from './listKeys';
+import { Resizer } from './Resizer';
+import { UpdateRow } from './UpdateRow';
 
 export function Sidebar() {
   const model = useModel();
-  const [starting, setStarting] = createSignal(false);
+  const { sections } = model.sidebar;
   return (
     <nav class="sidebar" aria-label={text.conversations}>
       <div class="sidebar-bar">
         <AccountMenu />
-        <IconButton label={text.newConversation} onClick={() => setStarting(true)}>
+        <button type="button" class="search" onClick={() => setOverlay('switcher')}>
+          <Search size={14} strokeWidth={1.75} />
+          <span class="name">{text.search}</span>
+          <Kbd action="switcher" />
+        </button>
+        <IconButton label={text.newConversation} onClick={() => setOverlay('new')}>
           <SquarePen size={16} strokeWidth={1.75} />
         </IconButton>
       </div>
       <Show when={model.list().length > 0} fallback={<Nobody />}>
-        <h2>{text.conversations}</h2>
-        <ul>
-          <For each={model.list()}>{(id) => <ConversationRow id={id} />}</For>
-        </ul>
+        {/* biome-ignore lint/a11y/noStaticElementInteractions: the links within have the focus */}
+        <div
+          ref={keepFocus(sections)}
+          class="sidebar-list"
+          data-keys=""
+          onKeyDown={createListKeys()}
+        >
+          <For each={SECTIONS}>
+            {(section) => (
+              <Show when={sections()[section].length > 0}>
+                <h2>{text.sections[section]}</h2>
+                <ul>
+                  <For each={sections()[section]}>{(id) => <ConversationRow id={id} />}</For>
+                </ul>
+              </Show>
+            )}
+          </For>
+        </div>
       </Show>
-      <Show when={starting()}>
-        <NewConversation onClose={() => setStarting(false)} />
-      </Show>
+      <UpdateRow />
+      <Resizer />
     </nav>
   );
 }
@@ -35,9 +59,20 @@ function Nobody() {
   const model = useModel();
   return (
     <div class="sidebar-empty">
-      <Show when={model.known()} fallback={<p>{text.loading}</p>}>
+      <Show
+        when={model.known()}
+        fallback={
+          <div class="skeleton late" role="status" aria-label={text.loading}>
+            <span />
+            <span />
+            <span />
+          </div>
+        }
+      >
         <p>{text.noConversations}</p>
-        <p class="hint">{text.noConversationsHint}</p>
+        <p class="hint">
+          {text.noConversationsHint} <Kbd action="switcher" />
+        </p>
       </Show>
     </div>
   );

@@ -1,0 +1,171 @@
+// Measures the page against a real gateway and prints what it finds: numbers to look at, not tests.
+// PARLEY_BENCH_MESSAGES and PARLEY_BENCH_CONVERSATIONS make it shorter.
+import { openBrowser, Person } from '../e2e/browser.mjs';
+import { openGateway, Rest } from '../e2e/gateway.mjs';
+import { pause, suffix } from '../e2e/tools.mjs';
+
+const MESSAGES = Number(process.env.PARLEY_BENCH_MESSAGES ?? 100_000);
+const CONVERSATIONS = Number(process.env.PARLEY_BENCH_CONVERSATIONS ?? 50);
+const AT_ONCE = 64;
+const THROTTLE = 4;
+const SCROLL_MS = 15_000;
+
+/** @param {number[]} values @param {number} share */
+const quantile = (values, share) =>
+  values.toSorted((a, b) => a - b)[
+    Math.min(values.length - 1, Math.floor(values.length * share))
+  ] ?? 0;
+/** @param {string} what @param {number[]} values @param {number} limit */
+const tell = (what, values, limit) => {
+  const [p50, p95] = [quantile(values, 0.5), quantile(values, 0.95)].map((ms) => ms.toFixed(1));
+  console.log(
+    `${what}: p50 ${p50} ms, p95 ${p95} ms (to be at most ${limit} ms), n=${values.length}`,
+  );
+};
+
+/** @param {Rest} rest @param {string} id @param {number} count */
+async function fill(rest, id, count) {
+  let next = 0;
+  const worker = async () => {
+    while (next < count) {
+      next += 1;
+      await rest.send(id, `line ${next} ${'word '.repeat(next % 23)}`.trim());
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, worker));
+}
+
+const gateway = await openGateway();
+const browser = await openBrowser();
+try {
+  const ada = await Person.open(browser, gateway.url, `bench${suffix}`);
+  await ada.page.addInitScript(() => {
+    // When each message came in, for the time until it can be seen.
+    const heard = new Map();
+    Object.assign(globalThis, { heard });
+    const property = Object.getOwnPropertyDescriptor(WebSocket.prototype, 'onmessage');
+    Object.defineProperty(WebSocket.prototype, 'onmessage', {
+      ...property,
+      set(handler) {
+        this.addEventListener('message', (/** @type {any} */ event) => {
+          const body = /"body":"(probe \d+)"/.exec(event.data)?.[1];
+          if (body !== undefined) heard.set(body, performance.now());
+        });
+        property?.set?.call(this, handler);
+      },
+    });
+  });
+  await ada.register();
+  const me = (await Rest.login(gateway.url, ada.username)).user.id;
+  const bo = await Rest.register(gateway.url, `other${suffix}`);
+  const groups = [];
+  for (let n = 0; n < CONVERSATIONS; n += 1) {
+    const group = {
+      kind: 'group',
+      title: `Room ${n}`,
+      participant_ids: [me],
+      client_id: crypto.randomUUID(),
+    };
+    const { id } = await bo.post('/conversations', group);
+    await fill(bo, id, 60);
+    groups.push(id);
+  }
+  const { id: long } = await bo.post('/conversations', { kind: 'direct', participant_ids: [me] });
+  const began = Date.now();
+  await fill(bo, long, MESSAGES);
+  console.log(`${MESSAGES} messages written in ${((Date.now() - began) / 1000).toFixed(0)} s`);
+
+  // Each conversation once, so that it is in memory; then the switches that count.
+  await ada.page.goto('/');
+  await ada.page.locator('.conversation').first().click();
+  const switches = async () =>
+    await ada.page.evaluate(async () => {
+      const wait = () => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
+      const before = document.querySelector('.chat-header h1')?.textContent;
+      const start = performance.now();
+      window.dispatchEvent(
+        new KeyboardEvent('keydown', { key: 'ArrowDown', altKey: true, bubbles: true }),
+      );
+      for (;;) {
+        await wait();
+        const title = document.querySelector('.chat-header h1')?.textContent;
+        const there = document.querySelector('.chat .message') !== null;
+        if (title !== before && there) return performance.now() - start;
+        if (performance.now() - start > 2_000) return -1;
+      }
+    });
+  for (let n = 0; n < 25; n += 1) {
+    await switches();
+    await pause(150);
+  }
+  await ada.page.locator('.conversation').first().click();
+  await pause(500);
+  const took = [];
+  for (let n = 0; n < 25; n += 1) {
+    const ms = await switches();
+    if (ms >= 0) took.push(ms);
+    await pause(100);
+  }
+  tell('switch to a conversation in memory, key to paint', took, 50);
+
+  await ada.page.goto(`/c/${long}`);
+  await ada.page.locator('.message').first().waitFor();
+  await pause(1_000);
+  await ada.page.evaluate(() => {
+    const painted = /** @type {number[]} */ ([]);
+    Object.assign(globalThis, { painted });
+    const list = document.querySelector('.rows');
+    if (list === null) return;
+    new MutationObserver((changes) => {
+      for (const { addedNodes } of changes) {
+        for (const node of addedNodes) {
+          const body = node.textContent?.match(/probe \d+/)?.[0];
+          // @ts-expect-error put there above
+          const at = body === undefined ? undefined : globalThis.heard.get(body);
+          if (at !== undefined) setTimeout(() => painted.push(performance.now() - at));
+        }
+      }
+    }).observe(list, { childList: true });
+  });
+  for (let n = 0; n < 60; n += 1) {
+    await bo.send(long, `probe ${n}`);
+    await pause(60);
+  }
+  // @ts-expect-error put there above
+  tell('event to pixels', await ada.page.evaluate(() => globalThis.painted), 16);
+
+  const devtools = await ada.page.context().newCDPSession(ada.page);
+  await devtools.send('Performance.enable');
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: THROTTLE });
+  await ada.page.locator('.scroller').hover();
+  await ada.page.evaluate(() => {
+    const state = { frames: /** @type {number[]} */ ([]), rows: 0 };
+    Object.assign(globalThis, { state });
+    let last = performance.now();
+    const frame = (/** @type {number} */ now) => {
+      state.frames.push(now - last);
+      last = now;
+      state.rows = Math.max(state.rows, document.querySelectorAll('.message').length);
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  const end = Date.now() + SCROLL_MS;
+  while (Date.now() < end) {
+    await ada.page.mouse.wheel(0, -240);
+    await pause(16);
+  }
+  // @ts-expect-error put there above
+  const { frames, rows } = await ada.page.evaluate(() => globalThis.state);
+  tell(`frames while scrolling at ${THROTTLE}x throttle`, frames, 33);
+  console.log(`message rows in the document: ${rows} at most (to be at most 200)`);
+  const { JSHeapUsedSize: heap } = Object.fromEntries(
+    (await devtools.send('Performance.getMetrics').catch(() => ({ metrics: [] }))).metrics.map(
+      (/** @type {any} */ { name, value }) => [name, value],
+    ),
+  );
+  if (heap !== undefined) console.log(`heap: ${(heap / 1024 / 1024).toFixed(0)} MB`);
+} finally {
+  await browser.close();
+  await gateway.stop();
+}
