@@ -100,7 +100,7 @@ async fn a_second_signal_ends_it_at_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_leaves_by_himself_is_not_waited_for() {
     let folder = tempdir().unwrap();
-    let arguments = ["--rate-limits=off", "--drain-window=10s"];
+    let arguments = ["--rate-limits=off", "--drain-window=1h"];
     let mut replica = Serving::start(folder.path(), &arguments).await;
     let ada = Person::register(&replica.public, "ada").await;
     let (mut early, late) = (ada.connect().await, ada.connect().await);

@@ -239,15 +239,13 @@ impl Hub {
     /// Tells each in turn, and ends it a grace later, unless it left before. Who
     /// has left by himself is not waited for.
     async fn see_off(&self, going: Vec<Arc<Mailbox>>, plan: Plan, why: Away) {
-        let wheel = &self.inner.registry.wheel;
         let (told, mut leaving) = mpsc::unbounded_channel::<(Instant, Arc<Mailbox>)>();
         let tell = async move {
             let mut due = Instant::now();
             for mailbox in going {
-                if !wheel.holds(&mailbox) {
+                if !self.stays_until(due, &mailbox).await {
                     continue;
                 }
-                sleep_until(due).await;
                 due += plan.pause;
                 self.inner.departures.turn().await;
                 let spread = if plan.grace.is_zero() { SPREAD } else { plan.grace / 2 };
@@ -259,13 +257,24 @@ impl Hub {
         };
         let close = async {
             while let Some((at, mailbox)) = leaving.recv().await {
-                while wheel.holds(&mailbox) && Instant::now() < at {
-                    sleep(LOOK.min(at.saturating_duration_since(Instant::now()))).await;
+                if self.stays_until(at, &mailbox).await {
+                    mailbox.end(why.cause());
                 }
-                mailbox.end(why.cause());
             }
         };
         tokio::join!(tell, close);
+    }
+
+    /// False as soon as it has left by itself.
+    async fn stays_until(&self, at: Instant, mailbox: &Mailbox) -> bool {
+        while self.inner.registry.wheel.holds(mailbox) {
+            let left = at.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return true;
+            }
+            sleep(LOOK.min(left)).await;
+        }
+        false
     }
 }
 
