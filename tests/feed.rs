@@ -3,12 +3,17 @@
 
 use std::time::Duration;
 
-use parley::model::*;
+use parley::{
+    bus::Bus, clock::Clock, hub::Hub, hub::new_origin, metrics::Metrics, model::*,
+    shutdown::Shutdown,
+};
 use serde_json::json;
 
 use crate::support::{
     client::{Ended, Person},
     cluster::{Cluster, Database},
+    eventually,
+    limits::SOON,
 };
 
 /// Invariant 6: complete within two seconds.
@@ -123,4 +128,42 @@ async fn a_ticket_is_spent_on_all_replicas() {
     for url in [&two, &one] {
         assert!(open_with(url, &query, Default::default()).await.is_err());
     }
+}
+
+/// A replica that slept through a failover tells what the database has lost.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_told_after_the_log_has_lost_it_is_not_believed_for_long() {
+    let cluster = Cluster::start(Database::Postgres, 1).await;
+    let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
+    let id = ada.direct(&bo).await.id;
+    let last = cluster.log(id).await.pop().expect("its creation");
+    let (bus, arrivals) = Bus::local();
+    let Bus::Local(local) = &bus else { panic!("a bus in this process") };
+    let (sleeper, _) = local.sibling();
+    let (clock, metrics, shutdown) = (Clock::default(), Metrics::new(), Shutdown::new());
+    let store = cluster.store().clone();
+    let hub = Hub::new(store, bus, new_origin(), clock.clone(), metrics, shutdown.clone());
+    tokio::spawn(hub.clone().listen(arrivals, shutdown.kill_token()));
+    tokio::spawn(hub.clone().follow_feed(Duration::from_millis(100), shutdown.kill_token()));
+    let who = Principal { user: bo.id(), device: bo.device };
+    let bo = hub.register(who, 1).await.expect("a place");
+    let joined = hub.join(&[id], &bo.mailbox).await;
+    joined[0].confirm(last.seq, last.event_id);
+
+    let (seq, event_id) = (last.seq + 1, EventId::new());
+    let lost = LogEntry { seq, event_id, prev_event_id: Some(last.event_id), ..last };
+    let event = Event::Entry(Entry::encode(lost));
+    let (topic, origin) = (Topic::Conversation(id), new_origin());
+    let accepted_at = clock.now();
+    let told = Envelope { topic, origin, accepted_at, trace: None, event };
+    Bus::Local(sleeper).publish(vec![told]);
+    let mut items = 0;
+    eventually("it looks for itself", SOON, async || {
+        let taken = bo.mailbox.take();
+        items += taken.items.len();
+        taken.behind.contains(&id).then_some(())
+    })
+    .await;
+    assert_eq!(items, 1, "it was told");
+    shutdown.begin_kill();
 }

@@ -28,6 +28,8 @@ pub(super) struct ChannelState {
     ring: Ring,
     /// Came before what lies below them: two replicas wrote at the same time.
     early: BTreeMap<Seq, Envelope>,
+    /// The head has moved since it was compared with the store's.
+    moved: bool,
     pub(super) listeners: Listeners,
     filling: bool,
     /// Asked to fill while filling.
@@ -39,11 +41,11 @@ impl ChannelState {
         let offer = self.ring.offer(entry);
         match offer {
             Offer::Extends => {
+                self.moved = true;
                 self.listeners.values().for_each(|mailbox| mailbox.push(envelope));
                 self.take_in_early(entry.seq + 1);
             }
-            // Makes the next fill read from the head and so verify it.
-            Offer::Contradicts => self.ring.hint(Seq::MAX),
+            Offer::Contradicts => self.ring.doubt(),
             Offer::Ahead if self.early.len() < EARLY => {
                 self.early.insert(entry.seq, envelope.clone());
             }
@@ -88,7 +90,11 @@ impl Channel {
         self.state.lock().ring.head()
     }
 
-    /// Whether entries above the head were heard of.
+    pub(super) fn has_moved(&self) -> bool {
+        self.state.lock().moved
+    }
+
+    /// Whether the store must be read.
     pub(super) fn lacks(&self) -> bool {
         self.state.lock().ring.lacks()
     }
@@ -145,9 +151,10 @@ impl Channel {
     /// held here must be verified. True if the caller must fill.
     pub(super) fn compare(&self, seq: Seq, event_id: EventId) -> bool {
         let mut state = self.state.lock();
+        state.moved = false;
         match state.ring.head() {
             Some((held, id)) if held > seq || (held == seq && id != event_id) => {
-                state.ring.hint(Seq::MAX);
+                state.ring.doubt();
             }
             _ => state.ring.confirm(seq, event_id),
         }
@@ -173,8 +180,9 @@ impl Channel {
         let mut state = self.state.lock();
         let again = std::mem::take(&mut state.again);
         state.filling = more || again;
-        if !state.filling {
-            state.ring.caught_up();
+        if !state.filling && state.ring.caught_up() {
+            // Somebody here may have been told it, from the store.
+            state.listeners.values().for_each(|mailbox| mailbox.behind(self.id));
         }
         state.filling
     }
@@ -234,6 +242,33 @@ mod tests {
             })
             .collect();
         assert_eq!(told, [2, 3, 4]);
+    }
+
+    /// What a connection read before the log lost it, nobody else may know of.
+    #[test]
+    fn a_hint_that_the_store_knows_nothing_of_makes_everyone_look() {
+        let channel = Channel::new(ConversationId::new());
+        let me = Principal { user: UserId::new(), device: DeviceId::new() };
+        let mailbox = Mailbox::new(me, 1);
+        channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
+        assert!(!channel.confirm(1, EventId::new(), mailbox.id));
+        assert!(channel.compare(2, EventId::new()), "somebody saw more");
+        assert!(!channel.end_filling(false), "and the filler saw nothing of it");
+        assert!(mailbox.take().behind.contains(&channel.id));
+        assert!(!channel.lacks());
+    }
+
+    #[test]
+    fn a_log_that_starts_again_keeps_what_was_hinted_meanwhile() {
+        let channel = Channel::new(ConversationId::new());
+        let me = Principal { user: UserId::new(), device: DeviceId::new() };
+        let mailbox = Mailbox::new(me, 1);
+        channel.confirm(2, EventId::new(), mailbox.id);
+        assert!(channel.compare(1, EventId::new()), "its end is lost");
+        // The filler has read that; then the log goes on.
+        assert!(!channel.compare(3, EventId::new()), "who fills looks once more");
+        channel.restart(1, EventId::new());
+        assert!(channel.end_filling(false) && channel.lacks());
     }
 
     /// Nothing of the entry between a snapshot and the head was pushed to

@@ -84,7 +84,13 @@ impl Hub {
             return Ok(page.next);
         }
         match page.topics {
-            Some(topics) => self.compare(topics).await?,
+            Some(mut topics) => {
+                // What has been told was rung for, and is among these; unless
+                // the log had lost it by then, which no doorbell tells.
+                let moved = self.inner.registry.moved_conversations();
+                topics.extend(moved.into_iter().map(Topic::Conversation));
+                self.compare(topics).await?;
+            }
             None => self.compare_all().await?,
         }
         Ok(page.next)

@@ -73,7 +73,12 @@ impl Registry {
     }
 
     pub(super) fn held_conversations(&self) -> Vec<ConversationId> {
-        self.conversations.keys()
+        self.conversations.keys_of(|_| true)
+    }
+
+    /// Those whose head has moved since it was compared with the store's.
+    pub(super) fn moved_conversations(&self) -> Vec<ConversationId> {
+        self.conversations.keys_of(|channel| channel.has_moved())
     }
 }
 
@@ -256,7 +261,12 @@ impl<K: std::hash::Hash + Eq + Copy, V> Sharded<K, V> {
         self.0[index].lock()
     }
 
-    fn keys(&self) -> Vec<K> {
-        self.0.iter().flat_map(|shard| shard.lock().keys().copied().collect::<Vec<_>>()).collect()
+    fn keys_of(&self, meant: impl Fn(&V) -> bool) -> Vec<K> {
+        let mut keys = Vec::new();
+        for shard in &self.0 {
+            let shard = shard.lock();
+            keys.extend(shard.iter().filter(|(_, value)| meant(value)).map(|(key, _)| *key));
+        }
+        keys
     }
 }

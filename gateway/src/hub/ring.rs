@@ -20,6 +20,8 @@ pub(super) struct Ring {
     bytes: usize,
     /// Highest seq heard of that is not in the ring.
     hinted: Seq,
+    /// Whether the head may be of another log than the store's.
+    doubted: bool,
 }
 
 /// What became of an entry that was offered.
@@ -40,12 +42,18 @@ impl Ring {
         self.head
     }
 
-    /// Whether entries above the head were heard of.
+    /// Whether the store must be read: entries above the head were heard of, or
+    /// the head is in doubt.
     pub(super) fn lacks(&self) -> bool {
-        self.head.is_some_and(|(seq, _)| self.hinted > seq)
+        self.head.is_some_and(|(seq, _)| self.hinted > seq || self.doubted)
     }
 
-    pub(super) fn hint(&mut self, seq: Seq) {
+    /// The next read starts at the head, and so verifies it.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+    }
+
+    fn hint(&mut self, seq: Seq) {
         self.hinted = self.hinted.max(seq);
     }
 
@@ -89,14 +97,19 @@ impl Ring {
         }
     }
 
-    /// The store had nothing more: what was hinted was no entry of this log.
-    pub(super) fn caught_up(&mut self) {
+    /// The store had nothing more. Whether something was hinted all the same:
+    /// then the log has lost it.
+    pub(super) fn caught_up(&mut self) -> bool {
+        self.doubted = false;
+        let lost = self.lacks();
         self.hinted = 0;
+        lost
     }
 
-    /// Starts again from another log.
+    /// Starts again from another log; what was hinted meanwhile may be of it.
     pub(super) fn restart(&mut self, seq: Seq, event_id: EventId) {
-        *self = Self { head: Some((seq, event_id)), ..Self::default() };
+        let head = Some((seq, event_id));
+        *self = Self { head, hinted: self.hinted, ..Self::default() };
     }
 
     /// The entries above a position, if the ring reaches down to it and is of

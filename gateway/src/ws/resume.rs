@@ -153,6 +153,8 @@ impl<S: Socket> Connection<S> {
         let (id, me) = (entry.conversation_id, self.who().user);
         if entry.removed == Some(me) {
             self.places.remove(&id);
+            // A log that loses its end loses removals too.
+            self.registered.mailbox.changed();
             return self.tell_removed(id, Some(entry.seq)).await;
         }
         let Some(place) = self.places.get_mut(&id) else { return Ok(()) };
