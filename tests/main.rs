@@ -20,6 +20,7 @@ mod fanout;
 mod faults;
 mod feed;
 mod invariants;
+mod model;
 mod outage;
 mod replay;
 mod rest;
