@@ -4,7 +4,11 @@
 use std::time::Duration;
 
 use parley::{
-    bus::Bus, clock::Clock, hub::Hub, hub::new_origin, metrics::Metrics, model::*,
+    bus::Bus,
+    clock::Clock,
+    hub::{DepartureSettings, Hub, new_origin},
+    metrics::Metrics,
+    model::*,
     shutdown::Shutdown,
 };
 use serde_json::json;
@@ -142,7 +146,8 @@ async fn what_is_told_after_the_log_has_lost_it_is_not_believed_for_long() {
     let (sleeper, _) = local.sibling();
     let (clock, metrics, shutdown) = (Clock::default(), Metrics::new(), Shutdown::new());
     let store = cluster.store().clone();
-    let hub = Hub::new(store, bus, new_origin(), clock.clone(), metrics, shutdown.clone());
+    let leave = DepartureSettings::default();
+    let hub = Hub::new(store, bus, new_origin(), clock.clone(), metrics, shutdown.clone(), leave);
     tokio::spawn(hub.clone().listen(arrivals, shutdown.kill_token()));
     tokio::spawn(hub.clone().follow_feed(Duration::from_millis(100), shutdown.kill_token()));
     let who = Principal { user: bo.id(), device: bo.device };

@@ -76,23 +76,12 @@ impl Cast {
         &self.devices[person * self.devices_each..][..self.devices_each]
     }
 
-    /// Every device that should be connected is, and has all up to these.
-    pub fn has(&self, heads: &HashMap<ConversationId, Seq>) -> bool {
-        let mut wanted = self.devices.iter().filter(|device| device.is_wanted());
-        wanted.all(|device| device.is_live() && device.reached(heads))
-    }
-
-    /// Who is not, for a message.
-    pub fn laggards(&self, heads: &HashMap<ConversationId, Seq>) -> String {
-        let late = self.devices.iter().enumerate().filter_map(|(n, device)| {
-            let why = match (device.is_wanted(), device.is_live(), device.reached(heads)) {
-                (false, ..) | (true, true, true) => return None,
-                (true, false, _) => "not connected",
-                (true, true, false) => "behind",
-            };
-            Some(format!("device {n} is {why}"))
-        });
-        late.collect::<Vec<_>>().join(", ")
+    /// The devices that should be connected, and are not, or have not all up to
+    /// these.
+    pub fn behind(&self, heads: &HashMap<ConversationId, Seq>) -> Vec<usize> {
+        let behind =
+            |device: &Handle| device.is_wanted() && !(device.is_live() && device.reached(heads));
+        (0..self.devices.len()).filter(|n| behind(&self.devices[*n])).collect()
     }
 }
 
@@ -120,7 +109,7 @@ impl Room {
                 let ids: Vec<_> = others.iter().map(|other| other.id()).collect();
                 let body = json!({
                     "kind": "group", "title": format!("Room {n}"), "participant_ids": ids,
-                    "share_history": n % 2 == 0,
+                    "share_history": n.is_multiple_of(2),
                 });
                 owner.post("/conversations", body).await.ok()
             }

@@ -100,7 +100,6 @@ struct Device {
 }
 
 /// Puts a device to work, for ever: the first door it tries is `at`.
-#[expect(clippy::too_many_arguments, reason = "what a device consists of")]
 pub fn start(
     person: Person,
     watched: Vec<UserId>,

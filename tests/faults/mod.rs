@@ -79,7 +79,7 @@ async fn run(settings: Settings) -> Vec<history::Rule> {
     let (history, figures) = (Arc::new(History::default()), Arc::new(Figures::default()));
     let world = Arc::new(World::start(settings.clone(), history.clone(), figures.clone()).await);
     let cast = Arc::new(Cast::assemble(&world, &mut dice).await);
-    let connected = || cast.has(&Default::default()).then_some(());
+    let connected = || cast.behind(&Default::default()).is_empty().then_some(());
     within(FAULTS_SETTLED, connected).await.expect("everybody is connected at first");
 
     let (workload, stop) =

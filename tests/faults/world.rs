@@ -352,7 +352,7 @@ impl World {
     /// Keeps the largest memory seen, and counts what was found by looking: until
     /// the run is over.
     pub async fn observe(self: Arc<Self>, every: Duration) {
-        let mut found = vec![(None, 0.0); GATEWAYS];
+        let mut found = [(None, 0.0); GATEWAYS];
         loop {
             super::pause(every).await;
             for gateway in &self.gateways {

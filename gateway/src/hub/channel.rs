@@ -271,7 +271,7 @@ mod tests {
     /// What a connection read before the log lost it, nobody else may know of.
     #[test]
     fn a_hint_that_the_store_knows_nothing_of_makes_everyone_look() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.state.lock().listeners.insert(mailbox.id, mailbox.clone());
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn a_log_that_starts_again_keeps_what_was_hinted_meanwhile() {
-        let channel = Channel::new(ConversationId::new());
+        let channel = Channel::new(ConversationId::new(), &Arc::new(Budget::new(1024)));
         let me = Principal { user: UserId::new(), device: DeviceId::new() };
         let mailbox = Mailbox::new(me, 1);
         channel.confirm(2, EventId::new(), mailbox.id);

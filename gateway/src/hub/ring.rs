@@ -191,8 +191,8 @@ impl Ring {
 
     /// Starts again from another log; what was hinted meanwhile may be of it.
     pub(super) fn restart(&mut self, seq: Seq, event_id: EventId) {
-        let head = Some((seq, event_id));
-        *self = Self { head, hinted: self.hinted, ..Self::default() };
+        self.clear();
+        (self.head, self.doubted) = (Some((seq, event_id)), false);
     }
 
     /// The entries above a position, or the first of them, if the ring reaches

@@ -109,21 +109,26 @@ impl Nemesis {
     }
 
     /// How long from now until something sent from now on is acknowledged, and
-    /// everybody is connected and has all that was acknowledged by then.
+    /// everybody was seen connected, with all that was acknowledged by then. Some
+    /// are always just coming back from a pause of their own: not all are seen so
+    /// at the same time.
     async fn well(&self, what: &str, target: Duration) -> Option<Duration> {
-        let begun = Instant::now();
+        let (begun, limit) = (Instant::now(), target * PATIENCE);
         let history = &self.world.history;
         let acked = || history.acked_since(begun).then_some(());
-        let acked = super::within(target * PATIENCE, acked).await;
+        let acked = super::within(limit, acked).await.is_some();
         let heads = history.acked.lock().clone();
-        let complete = || self.cast.has(&heads).then_some(());
-        let left = (target * PATIENCE).saturating_sub(begun.elapsed());
-        let complete = super::within(left, complete).await;
-        if acked.is_none() || complete.is_none() {
-            let late = self.cast.laggards(&heads);
-            let acked = if acked.is_none() { "nothing is acknowledged; " } else { "" };
-            let limit = target * PATIENCE;
-            history.violation(Rule::Heal, format!("{what}: not within {limit:?}: {acked}{late}"));
+        let mut waiting: Vec<_> = (0..self.cast.devices.len()).collect();
+        let complete = || {
+            let behind = self.cast.behind(&heads);
+            waiting.retain(|device| behind.contains(device));
+            waiting.is_empty().then_some(())
+        };
+        let complete = super::within(limit.saturating_sub(begun.elapsed()), complete).await;
+        if !acked || complete.is_none() {
+            let acked = if acked { "acknowledged" } else { "nothing is acknowledged" };
+            let what = format!("{what}: not within {limit:?}: {acked}; devices {waiting:?} wait");
+            history.violation(Rule::Heal, what);
             return None;
         }
         Some(begun.elapsed())
