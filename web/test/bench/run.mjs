@@ -110,7 +110,9 @@ try {
 
   await ada.page.goto(`/c/${long}`);
   await ada.page.locator('.message').first().waitFor();
-  await pause(1_000);
+  // All is unread, so it opened at the beginning; Escape leads to the end.
+  await ada.page.keyboard.press('Escape');
+  await pause(2_000);
   await ada.page.evaluate(() => {
     const painted = /** @type {number[]} */ ([]);
     Object.assign(globalThis, { painted });
