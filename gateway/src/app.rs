@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::Router;
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -170,7 +170,8 @@ impl App {
             }
         });
         let stop = CancellationToken::new();
-        shutdown.supervise("listener", server::serve(listener, router, acceptor, stop.clone()));
+        let listening = server::serve(listener, router, acceptor, stop.clone());
+        let listening = shutdown.supervise("listener", listening);
 
         shutdown.draining().await;
         metrics.drain_began();
@@ -183,8 +184,14 @@ impl App {
         if !shutdown.work_ended(DRAIN_MARGIN).await {
             warn!(left = shutdown.working(), "not everybody left in time");
         }
-        hub.flush().await;
+        // Requests may have come until here: they are answered before the parts
+        // that answer them end.
         stop.cancel();
+        tokio::select! {
+            _ = timeout(DRAIN_MARGIN, listening) => {}
+            () = shutdown.killed() => {}
+        }
+        hub.flush().await;
     }
 }
 

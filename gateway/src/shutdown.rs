@@ -104,8 +104,8 @@ impl Shutdown {
 
     /// Runs a task that must not end before the replica does. It should return
     /// when it sees the drain or the kill; if it returns before, or panics at
-    /// any time, the replica dies.
-    pub fn supervise<F>(&self, name: &'static str, task: F)
+    /// any time, the replica dies. The handle is for who waits for its end.
+    pub fn supervise<F>(&self, name: &'static str, task: F) -> JoinHandle<()>
     where
         F: Future<Output = ()> + Send + 'static,
     {
@@ -117,7 +117,7 @@ impl Shutdown {
                 Ok(()) => shutdown.fail(format!("the task `{name}` ended unexpectedly")),
                 Err(_) => shutdown.fail(format!("the task `{name}` panicked")),
             }
-        });
+        })
     }
 
     /// Takes the replica down because a part of it is broken.

@@ -9,7 +9,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::sync::{
+    OwnedSemaphorePermit, Semaphore,
+    mpsc::{self, error::TrySendError},
+    oneshot,
+};
 use tracing::Span;
 
 use crate::{
@@ -85,7 +89,13 @@ impl Writer {
         let room = self.room.clone().try_acquire_many_owned(kib).map_err(|_| overloaded())?;
         let (outcome, receiver) = oneshot::channel();
         let job = Job { message, outcome, span, room };
-        self.queues[index].try_send(job).map_err(|_| overloaded())?;
+        self.queues[index].try_send(job).map_err(|refused| match refused {
+            TrySendError::Full(_) => overloaded(),
+            TrySendError::Closed(_) => {
+                let detail = "This replica is going away; send it again.";
+                Problem::new(Code::Draining, detail).after(Duration::from_millis(500))
+            }
+        })?;
         Ok(Queued(receiver))
     }
 }
