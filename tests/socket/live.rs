@@ -12,7 +12,7 @@ use crate::support::{
 
 crate::on_both_databases![
     typing_is_told_to_the_other_only,
-    typing_is_told_once_a_second,
+    typing_is_told_twice_a_second,
     reading_is_told_to_others_at_most_once_a_second,
     presence_is_told_to_who_watches,
     what_one_may_not_see_moves_the_cursor,
@@ -45,7 +45,7 @@ async fn typing_is_told_to_the_other_only(database: Database) {
     }
 }
 
-async fn typing_is_told_once_a_second(database: Database) {
+async fn typing_is_told_twice_a_second(database: Database) {
     let cluster = Cluster::start(database, 1).await;
     let (ada, bo) = (cluster.register("ada").await, cluster.register("bo").await);
     let id = ada.direct(&bo).await.id;
@@ -65,8 +65,8 @@ async fn typing_is_told_once_a_second(database: Database) {
         }
     }
     let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
-    assert!(told.starts_with(&[true, false]), "{told:?}");
-    assert!(told.len() <= 2 * (seconds + 1), "{} in {seconds} s", told.len());
+    assert!(told.starts_with(&[true, false, true, false]), "{told:?}");
+    assert!(told.len() <= 4 * (seconds + 1), "{} in {seconds} s", told.len());
 }
 
 async fn reading_is_told_to_others_at_most_once_a_second(database: Database) {
