@@ -43,7 +43,8 @@ export class Person {
       const text = message.text();
       // A refused login and a gateway that is down are part of the tests; over plain http a
       // browser says of one header that it means nothing there.
-      const expected = /Failed to load resource|WebSocket|Cross-Origin-Opener-Policy header has been/;
+      const expected =
+        /Failed to load resource|WebSocket|Cross-Origin-Opener-Policy header has been/;
       if (message.type() !== 'error' || expected.test(text)) return;
       this.complaints.push(`${username}: ${text}`);
     });
