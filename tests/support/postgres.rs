@@ -125,6 +125,8 @@ impl Server {
     pub fn kill(&self) {
         let held = fs::read_to_string(self.data().join("postmaster.pid")).expect("it runs");
         let postmaster = held.lines().next().expect("a process id").to_owned();
+        // A child that is made just now would live on, and keep the next one out.
+        let _ = Command::new("kill").args(["-STOP", &postmaster]).status();
         let children = Command::new("pgrep").args(["-P", &postmaster]).output().expect("pgrep");
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
         let all = [postmaster.as_str()].into_iter().chain(children.lines());
