@@ -66,6 +66,24 @@ async fn limits_are_shared_and_survive_the_loss_of_redis() {
     assert_eq!(one.limits.take("other", RULE, now).await, Ok(()));
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_cannot_wait_is_counted_without_a_frozen_redis() {
+    let redis = Server::start().await;
+    let (one, two) = two_replicas(&redis.url()).await;
+    let now = one.clock.now();
+    for _ in 0..RULE.burst {
+        assert_eq!(two.limits.take_soon("shared", RULE, now).await, Ok(()));
+    }
+    assert!(one.limits.take_soon("shared", RULE, now).await.is_err(), "Redis was asked");
+    redis.freeze();
+    tokio::select! {
+        biased;
+        soon = one.limits.take_soon("other", RULE, now) => assert_eq!(soon, Ok(())),
+        _ = one.limits.take("other", RULE, now) => panic!("who can wait was answered first"),
+    }
+    redis.thaw();
+}
+
 /// Every transition is told by somebody, by one at a time, and again if the one
 /// who found it died before telling.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

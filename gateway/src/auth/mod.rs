@@ -109,7 +109,9 @@ impl Auth {
 
     /// Counts one by `user` against `rule`, over all kinds of requests.
     pub async fn pace(&self, user: UserId, rule: Rule) -> Result<(), Problem> {
-        self.inner.take(&format!("rest:user:{user}"), rule).await
+        let key = format!("rest:user:{user}");
+        let taken = self.inner.limits.take_soon(&key, rule, self.inner.now()).await;
+        taken.map_err(Problem::rate_limited)
     }
 }
 

@@ -62,6 +62,15 @@ impl Limits {
         }
     }
 
+    /// As [`take`](Self::take), for what must not stand still while Redis does:
+    /// without a quick answer this replica's own count decides.
+    pub async fn take_soon(&self, key: &str, rule: Rule, now: Timestamp) -> Result<(), Duration> {
+        match self {
+            Self::Redis(redis) => redis.take_soon(key, rule, micros(now)).await,
+            Self::Off | Self::Local(_) => self.take(key, rule, now).await,
+        }
+    }
+
     /// Gives back one that turned out not to count: a login that succeeded.
     pub async fn give_back(&self, key: &str, rule: Rule, now: Timestamp) {
         match self {

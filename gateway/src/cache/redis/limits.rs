@@ -4,11 +4,18 @@
 
 use std::{sync::LazyLock, time::Duration};
 
+use tokio::time::timeout;
+
 use super::RedisCache;
 use crate::{
     cache::limits::{LocalLimits, Rule},
     redis::{Link, Script},
 };
+
+/// How long a request that may well go on without the shared count waits for
+/// it: much longer than Redis takes, much shorter than one notices that it is
+/// gone.
+const PATIENCE: Duration = Duration::from_millis(25);
 
 static GCRA: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("gcra.lua")));
 
@@ -31,7 +38,29 @@ impl RedisLimits {
         now: i64,
     ) -> Result<(), Duration> {
         self.local.take(key, rule, now)?;
-        match self.count(key, rule, 1).await {
+        let counted = self.count(key, rule, 1).await;
+        self.settle(counted, key, rule, now)
+    }
+
+    pub(in crate::cache) async fn take_soon(
+        &self,
+        key: &str,
+        rule: Rule,
+        now: i64,
+    ) -> Result<(), Duration> {
+        self.local.take(key, rule, now)?;
+        let counted = timeout(PATIENCE, self.count(key, rule, 1)).await;
+        self.settle(counted.ok().flatten(), key, rule, now)
+    }
+
+    fn settle(
+        &self,
+        counted: Option<i64>,
+        key: &str,
+        rule: Rule,
+        now: i64,
+    ) -> Result<(), Duration> {
+        match counted {
             Some(wait @ 1..) => {
                 // Refusals cost nothing, here as there.
                 self.local.give_back(key, rule, now);
