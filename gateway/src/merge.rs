@@ -1,12 +1,22 @@
 //! Many who ask the same kind of question at once cost one answer: whatever
 //! was asked while the last answer was under way is answered together by the
-//! next. No timer: a lone question is answered at once.
+//! next. No timer: a lone question is answered at once. And *an answer that does
+//! not come holds up nobody else*.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
-use tokio::sync::{mpsc, oneshot};
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::timeout,
+};
 
 use crate::shutdown::Shutdown;
+
+/// How long the next questions wait for the answer before theirs.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// Answers under way at once, all but one of them late.
+const LANES: usize = 4;
 
 /// Where questions `Q` are handed in. *An answer is never older than its
 /// question.*
@@ -25,22 +35,33 @@ impl<Q: Send + 'static, A: Send + 'static> Merge<Q, A> {
         answer: impl Fn(Vec<Q>) -> F + Send + 'static,
     ) -> Self
     where
-        F: Future<Output = Vec<A>> + Send,
+        F: Future<Output = Vec<A>> + Send + 'static,
     {
         let (queue, mut asked) = mpsc::channel::<(Q, oneshot::Sender<A>)>(most);
         let killed = shutdown.clone();
         shutdown.supervise(name, async move {
             let mut batch = Vec::with_capacity(most);
+            let mut under_way = FuturesUnordered::new();
             loop {
                 tokio::select! {
-                    taken = asked.recv_many(&mut batch, most) => if taken == 0 { return },
+                    taken = asked.recv_many(&mut batch, most), if under_way.len() < LANES => {
+                        if taken == 0 {
+                            return;
+                        }
+                    }
+                    Some(()) = under_way.next() => continue,
                     () = killed.killed() => return,
                 }
                 let (questions, askers): (Vec<_>, Vec<_>) = batch.drain(..).unzip();
-                for (asker, answer) in askers.into_iter().zip(answer(questions).await) {
-                    // Whoever asked may have gone.
-                    let _ = asker.send(answer);
-                }
+                let answers = answer(questions);
+                under_way.push(async move {
+                    for (asker, answer) in askers.into_iter().zip(answers.await) {
+                        // Whoever asked may have gone.
+                        let _ = asker.send(answer);
+                    }
+                });
+                // Usually it comes soon, and what is asked meanwhile is one more.
+                let _ = timeout(PATIENCE, under_way.next()).await;
             }
         });
         Self { queue }
@@ -80,5 +101,24 @@ mod tests {
         assert!(answers.into_iter().eq((0..100).map(|question| Some(question * 2))));
         let rounds = rounds.load(Ordering::Relaxed);
         assert!(rounds <= 4, "{rounds} rounds for 100 questions");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_never_comes_holds_up_nobody_else() {
+        let merge =
+            Merge::start(&Shutdown::new(), "test", 64, |questions: Vec<usize>| async move {
+                match questions[..] {
+                    [0] => std::future::pending().await,
+                    _ => questions,
+                }
+            });
+        let lost = (0..LANES - 1).map(|_| merge.ask(0)).map(Box::pin);
+        let mut lost: Vec<_> = lost.collect();
+        for one in &mut lost {
+            assert!(timeout(PATIENCE / 10, one).await.is_err());
+            // Else they would be asked together.
+            assert_eq!(merge.ask(7).await, Some(7));
+        }
+        assert_eq!(merge.ask(8).await, Some(8));
     }
 }

@@ -79,6 +79,9 @@ impl Admission {
 
     /// Refuses who would not get a turn in time; takes no place.
     pub fn check(&self) -> Result<(), Problem> {
+        if self.inner.places.available_permits() > 0 {
+            return Ok(());
+        }
         self.inner.room_in(&mut self.inner.line.lock())
     }
 
@@ -200,6 +203,15 @@ mod tests {
         assert!(admission.check().is_ok(), "one place in line is free");
         drop(second);
         third.await.expect("a turn");
+    }
+
+    #[tokio::test]
+    async fn where_nobody_may_wait_a_free_place_is_taken() {
+        let admission = admission(1, 0);
+        admission.check().expect("it is free");
+        let _held = admission.admit().await.expect("a place");
+        wait_of(admission.check());
+        wait_of(admission.admit().await);
     }
 
     #[tokio::test]

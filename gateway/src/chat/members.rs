@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Chat, page};
 use crate::{
     model::*,
-    problem::Problem,
+    problem::{Code, Problem},
     store::{ConversationChange, Select},
 };
 
@@ -56,7 +56,11 @@ impl Chat {
         let all = self.inner.store.summaries(who.user, &mine).await?;
         let groups = all.iter().map(|summary| &summary.conversation);
         for group in groups.filter(|c| c.kind == ConversationKind::Group) {
-            self.remove_participant(who, group.id, who.user).await?;
+            match self.remove_participant(who, group.id, who.user).await {
+                // Somebody else was quicker.
+                Err(problem) if problem.code == Code::NotFound => {}
+                left => left?,
+            }
         }
         Ok(())
     }

@@ -100,7 +100,7 @@ impl Chat {
 
     /// Runs what writes in a task of its own: a client that disconnects must
     /// not leave half of it undone, nor a transaction open.
-    async fn detached<T: Send + 'static>(
+    pub async fn detached<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Problem>> + Send + 'static,
     ) -> Result<T, Problem> {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use super::Chat;
 use crate::{
     model::*,
-    problem::Problem,
+    problem::{Code, Problem},
     store::{LogRange, RangeQuery, Reader, Select},
 };
 
@@ -86,19 +86,18 @@ impl Chat {
         let mut room = Room { events: limits::SYNC_EVENTS, bytes: limits::SYNC_BYTES };
         while !due.is_empty() && !room.is_full() {
             let some: Vec<_> = due.drain(..due.len().min(READ_AT_ONCE)).collect();
-            let share = room.bytes / some.len();
             let query = |due: &Due| RangeQuery {
                 conversation_id: conversations[due.place].id,
                 after: due.position,
                 reader: Some(due.reader),
                 limit: i64::try_from(room.events).unwrap_or(limits::RESUME_ENTRIES),
-                weight: i64::try_from(share).unwrap_or(i64::MAX),
+                weight: room.share(some.len()),
             };
             let queries: Vec<_> = some.iter().map(query).collect();
             let ranges = self.inner.store.log_ranges(&queries).await?;
             let mut unfinished = Vec::new();
             for (due, range) in some.into_iter().zip(ranges) {
-                unfinished.extend(conversations[due.place].go_on(due, range?, &mut room));
+                unfinished.extend(conversations[due.place].go_on(due, range?, &mut room)?);
             }
             unfinished.into_iter().rev().for_each(|first| due.push_front(first));
         }
@@ -126,6 +125,12 @@ struct Room {
 impl Room {
     fn is_full(&self) -> bool {
         self.events == 0 || self.bytes == 0
+    }
+
+    /// What each of so many may weigh. Never nothing: then one entry comes, and
+    /// whoever asks gets on.
+    fn share(&self, among: usize) -> i64 {
+        i64::try_from(self.bytes / among.max(1)).unwrap_or(i64::MAX).max(1)
     }
 }
 
@@ -161,18 +166,23 @@ impl SyncConversation {
 
     /// Takes in what was read, as far as there is room; what is left of it to
     /// read.
-    fn go_on(&mut self, due: Due, range: LogRange, room: &mut Room) -> Option<Due> {
+    fn go_on(
+        &mut self,
+        due: Due,
+        range: LogRange,
+        room: &mut Room,
+    ) -> Result<Option<Due>, Problem> {
         let (entries, head) = match range {
             LogRange::Entries { entries, head } => (entries, head),
             LogRange::Gone { .. } => {
                 *self = Self::without_events(self.id, SyncStatus::Gone);
-                return None;
+                return Ok(None);
             }
             LogRange::Fork { .. } => {
                 self.status = SyncStatus::Reset;
                 self.events.clear();
                 self.complete = true;
-                return None;
+                return Ok(None);
             }
         };
         let visible_from = self.conversation.as_ref().map_or(0, |view| view.visible_from_seq);
@@ -185,9 +195,24 @@ impl SyncConversation {
             let frame = Entry::encode(entry).frame_for(visible_from);
             room.events -= 1;
             room.bytes = room.bytes.saturating_sub(frame.bytes().len());
-            self.events.push(serde_json::from_slice(frame.bytes()).unwrap_or_default());
+            let event = serde_json::from_slice(frame.bytes());
+            // One that got lost would be one that the cursor then stands above.
+            let unreadable = |_| Problem::new(Code::Internal, "An event cannot be told.");
+            self.events.push(event.map_err(unreadable)?);
         }
         self.complete = position.seq >= head.seq;
-        (!self.complete).then_some(Due { position, ..due })
+        Ok((!self.complete).then_some(Due { position, ..due }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_nearly_nothing_still_gets_on() {
+        let room = Room { events: 1, bytes: 5 };
+        assert!(!room.is_full());
+        assert_eq!([1, 5, 16].map(|among| room.share(among)), [5, 1, 1]);
     }
 }

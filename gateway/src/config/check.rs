@@ -26,6 +26,10 @@ pub(super) fn problems(config: &Config) -> Vec<String> {
             )
         });
     }
+    let (certificate, key) = (&config.tls_certificate_file, &config.tls_key_file);
+    rule(certificate.as_os_str().is_empty() == key.as_os_str().is_empty(), &|| {
+        "tls_certificate_file and tls_key_file belong together; set both, or neither.".into()
+    });
     database(config, &mut rule);
     durations(config, &mut rule);
 
@@ -110,6 +114,14 @@ fn durations(config: &Config, rule: &mut Rule<'_>) {
             "refresh_token_ttl ({}) must be longer than access_token_ttl ({}).",
             show(config.refresh_token_ttl),
             show(config.access_token_ttl)
+        )
+    });
+    // Otherwise who waits for their turn is told that the outcome is unknown.
+    rule(config.resume_patience < config.request_timeout, &|| {
+        format!(
+            "resume_patience ({}) must be shorter than request_timeout ({}).",
+            show(config.resume_patience),
+            show(config.request_timeout)
         )
     });
     // Otherwise a healthy but quiet peer would be taken for a dead one.

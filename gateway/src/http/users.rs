@@ -85,9 +85,14 @@ pub(super) async fn delete_me(
     Json(body): Json<DeleteAccount>,
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     let checked = state.auth.check_password(who, &body.password, "password").await?;
-    state.chat.leave_groups(who).await?;
-    state.auth.delete_account(&checked).await?;
-    state.chat.profile_changed(who.user).await?;
+    let AppState { chat, auth, .. } = state.clone();
+    // All of it or nothing, also for who does not wait for the answer.
+    let deletion = async move {
+        chat.leave_groups(who).await?;
+        auth.delete_account(&checked).await?;
+        chat.profile_changed(who.user).await
+    };
+    state.chat.detached(deletion).await?;
     Ok((StatusCode::NO_CONTENT, cookie::forget(page)))
 }
 

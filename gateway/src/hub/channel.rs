@@ -143,9 +143,9 @@ impl Channel {
 
     /// What the ring holds above a position, and whether that reaches the head;
     /// nothing if there is nothing.
-    pub(super) fn read(&self, position: Cursor) -> Option<(Vec<Arc<Entry>>, bool)> {
+    pub(super) fn read(&self, position: Cursor, bytes: usize) -> Option<(Vec<Arc<Entry>>, bool)> {
         let state = self.state.lock();
-        let entries = state.ring.after(position)?;
+        let entries = state.ring.after(position, bytes)?;
         let (last, (head, _)) = (entries.last()?.seq, state.ring.head()?);
         Some((entries, last == head))
     }

@@ -91,7 +91,8 @@ pub(super) struct Departures {
     settings: DepartureSettings,
     /// When the next one may be told.
     next: Mutex<Instant>,
-    rebalancing: AtomicBool,
+    /// Whom the rebalance under way has chosen; none while there is none.
+    rebalanced: Mutex<Option<Vec<Arc<Mailbox>>>>,
     /// Nobody is let in any more.
     closed: AtomicBool,
 }
@@ -108,7 +109,7 @@ struct Plan {
 impl Departures {
     pub(super) fn new(settings: DepartureSettings) -> Self {
         let next = Mutex::new(Instant::now());
-        Self { settings, next, rebalancing: AtomicBool::new(false), closed: AtomicBool::new(false) }
+        Self { settings, next, rebalanced: Mutex::default(), closed: AtomicBool::new(false) }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -141,14 +142,19 @@ impl Departures {
 }
 
 impl Hub {
-    /// Connections that have been sent away and are still here.
-    pub fn leaving(&self) -> usize {
-        self.inner.registry.wheel.leaving()
+    /// Connections that a rebalance has chosen and that are still here; none
+    /// once it has ended.
+    pub fn rebalancing(&self) -> usize {
+        let chosen = self.inner.departures.rebalanced.lock();
+        let wheel = &self.inner.registry.wheel;
+        chosen.iter().flatten().filter(|mailbox| wheel.holds(mailbox)).count()
     }
 
     /// Sends everybody away; returns once nobody is left who was not told.
     pub async fn drain(&self) {
         let wheel = &self.inner.registry.wheel;
+        // Turns that were taken by those who now need none.
+        *self.inner.departures.next.lock() = Instant::now();
         let everybody = async {
             // Also those whom a rebalance told, and had no time to end.
             let mut going = wheel.all();
@@ -175,26 +181,27 @@ impl Hub {
         wheel.staying().iter().for_each(|mailbox| mailbox.end(Cause::Restart));
     }
 
-    /// Sends a share of the connections to other replicas; how many.
-    pub fn rebalance(&self, share: f64) -> Result<usize, Busy> {
+    /// Sends a share of the connections to other replicas.
+    pub fn rebalance(&self, share: f64) -> Result<(), Busy> {
         if self.inner.shutdown.is_draining() {
             return Err(Busy::Draining);
         }
-        if self.inner.departures.rebalancing.swap(true, Ordering::AcqRel) {
+        let mut rebalanced = self.inner.departures.rebalanced.lock();
+        if rebalanced.is_some() {
             return Err(Busy::Rebalancing);
         }
         let mut going = self.inner.registry.wheel.staying();
-        let count = (going.len() as f64 * share).round() as usize;
-        going.truncate(count);
-        // Chosen, if not yet told: whoever asks how many are leaving means these.
+        going.truncate((going.len() as f64 * share).round() as usize);
         going.iter().for_each(|mailbox| mailbox.choose());
-        let plan = self.announce_plan(count);
+        *rebalanced = Some(going.clone());
+        drop(rebalanced);
+        let plan = self.announce_plan(going.len());
         let hub = self.clone();
         self.inner.shutdown.spawn(async move {
             hub.unless_draining(hub.see_off(going, plan, Away::Rebalance)).await;
-            hub.inner.departures.rebalancing.store(false, Ordering::Release);
+            *hub.inner.departures.rebalanced.lock() = None;
         });
-        Ok(count)
+        Ok(())
     }
 
     /// Sends those away that have been here for long, so that load moves to

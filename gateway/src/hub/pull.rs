@@ -3,7 +3,9 @@
 //! answered by one statement, and what it found is in the rings for who asks
 //! next: after a replica died, a group's devices come back from the same place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::timeout;
 
 use super::{Hub, channel::Channel, registry::Joined};
 use crate::{
@@ -16,14 +18,18 @@ use crate::{
 
 /// Conversations that one connection asks about at once.
 pub const PULLS: usize = 16;
-/// What all that one connection asks the store for at once weighs, at most, and
-/// what one range of it does.
-const PULLED_WEIGHT: i64 = 256 * 1024;
-const RANGE_WEIGHT: i64 = 64 * 1024;
+/// What all that one connection asks for at once weighs, in bytes, at most, and
+/// what one range of it does: who takes it keeps it for as long as their client
+/// does not read. One entry always comes, whatever it weighs.
+const PULLED_BYTES: usize = 256 * 1024;
+const RANGE_BYTES: usize = 64 * 1024;
 /// Entries of one range.
 const RANGE_ENTRIES: i64 = 200;
 /// Connections answered by one statement.
 const AT_ONCE: usize = 16;
+/// Then a read is asked for a second time: its connection to the database may
+/// lead nowhere, which is known for certain only much later.
+const SECOND_TRY: Duration = Duration::from_secs(2);
 
 /// Of a position, for one reader.
 #[derive(Clone)]
@@ -66,8 +72,8 @@ impl Joined {
 }
 
 impl Pull {
-    fn of_ring(&self, metrics: &Metrics) -> Option<Pulled> {
-        let (entries, complete) = self.channel.read(self.position)?;
+    fn of_ring(&self, bytes: usize, metrics: &Metrics) -> Option<Pulled> {
+        let (entries, complete) = self.channel.read(self.position, bytes)?;
         metrics.gap_filled("ring", entries.len());
         Some(Pulled::Entries { entries, complete })
     }
@@ -78,7 +84,8 @@ impl Hub {
     /// store for a reader whose interval has ended: the same statement checks
     /// it.
     pub async fn pull(&self, pulls: Vec<Pull>) -> Vec<Result<Pulled>> {
-        let held: Vec<_> = pulls.iter().map(|pull| pull.of_ring(&self.inner.metrics)).collect();
+        let (bytes, metrics) = (share(pulls.len()), &self.inner.metrics);
+        let held: Vec<_> = pulls.iter().map(|pull| pull.of_ring(bytes, metrics)).collect();
         let missing = pulls.iter().zip(&held).filter(|(_, held)| held.is_none());
         let missing: Vec<_> = missing.map(|(pull, _)| pull.clone()).collect();
         let answers = match missing.is_empty() {
@@ -101,6 +108,11 @@ impl Hub {
     }
 }
 
+/// What each of so many ranges of one connection may weigh.
+fn share(pulls: usize) -> usize {
+    (PULLED_BYTES / pulls.max(1)).min(RANGE_BYTES)
+}
+
 async fn read(store: &Store, metrics: &Metrics, asked: Vec<Vec<Pull>>) -> Vec<Vec<Answer>> {
     // Each range once, for nobody; and each reader's right to it, without its
     // entries.
@@ -108,11 +120,11 @@ async fn read(store: &Store, metrics: &Metrics, asked: Vec<Vec<Pull>>) -> Vec<Ve
     let (mut rights, mut plan) = (Vec::new(), Vec::new());
     let mut known = HashMap::new();
     for pulls in &asked {
-        let share = PULLED_WEIGHT / i64::try_from(pulls.len()).unwrap_or(1).max(1);
-        let weight = share.min(RANGE_WEIGHT);
+        let bytes = share(pulls.len());
+        let weight = i64::try_from(bytes).unwrap_or(i64::MAX);
         for pull in pulls {
             // Read for somebody else since it was asked?
-            if let Some(held) = pull.of_ring(metrics) {
+            if let Some(held) = pull.of_ring(bytes, metrics) {
                 plan.push(Err(held));
                 continue;
             }
@@ -133,7 +145,7 @@ async fn read(store: &Store, metrics: &Metrics, asked: Vec<Vec<Pull>>) -> Vec<Ve
         true => Vec::new(),
         false => {
             metrics.log_read(ranges.len());
-            match store.log_ranges(&queries).await {
+            match log_ranges(store, &queries).await {
                 Ok(answers) => answers,
                 Err(error) => queries.iter().map(|_| Err(error.clone())).collect(),
             }
@@ -143,7 +155,7 @@ async fn read(store: &Store, metrics: &Metrics, asked: Vec<Vec<Pull>>) -> Vec<Ve
     let ranges: Vec<_> = ranges
         .iter()
         .zip(answers.by_ref())
-        .map(|((channel, _), range)| range.map(|range| found(channel, range, metrics)))
+        .map(|((channel, query), range)| range.map(|range| found(channel, query, range, metrics)))
         .collect();
     let mut plan = plan.into_iter();
     let mut answer = |_: &Pull| match plan.next() {
@@ -154,15 +166,30 @@ async fn read(store: &Store, metrics: &Metrics, asked: Vec<Vec<Pull>>) -> Vec<Ve
     asked.iter().map(|pulls| pulls.iter().map(&mut answer).collect()).collect()
 }
 
+async fn log_ranges(store: &Store, queries: &[RangeQuery]) -> Result<Vec<Result<LogRange>>> {
+    match timeout(SECOND_TRY, store.log_ranges(queries)).await {
+        Ok(answers) => answers,
+        Err(_) => store.log_ranges(queries).await,
+    }
+}
+
 /// What a range holds for whoever may read it; encoded once, and left in the
 /// ring for who asks next.
-fn found(channel: &Channel, range: LogRange, metrics: &Metrics) -> (Option<Head>, Pulled) {
+fn found(
+    channel: &Channel,
+    query: &RangeQuery,
+    range: LogRange,
+    metrics: &Metrics,
+) -> (Option<Head>, Pulled) {
     match range {
         LogRange::Entries { entries, head } => {
             metrics.gap_filled("store", entries.len());
-            let reached = entries.last().map(|entry| entry.seq);
-            let entries: Vec<_> = entries.into_iter().map(Entry::encode).collect();
+            let mut entries: Vec<_> = entries.into_iter().map(Entry::encode).collect();
             channel.extend_down(&entries);
+            // The store weighs texts; written as JSON one may be six times that.
+            let bytes = usize::try_from(query.weight).unwrap_or(usize::MAX);
+            entries.truncate(Entry::fitting(&entries, bytes).max(1));
+            let reached = entries.last().map(|entry| entry.seq);
             let complete = reached.is_none_or(|reached| reached >= head.seq);
             (Some(head), Pulled::Entries { entries, complete })
         }

@@ -15,9 +15,6 @@ use crate::{
 const RING_ENTRIES: usize = 256;
 /// Encoded bytes kept per conversation.
 const RING_BYTES: usize = 256 * 1024;
-/// Encoded bytes handed out at once: who takes them keeps them for as long as
-/// their client does not read.
-const SLICE_BYTES: usize = 64 * 1024;
 /// Encoded bytes kept of all conversations.
 pub(super) const RINGS_BYTES: usize = 64 * 1024 * 1024;
 
@@ -195,9 +192,9 @@ impl Ring {
         (self.head, self.doubted) = (Some((seq, event_id)), false);
     }
 
-    /// The entries above a position, or the first of them, if the ring reaches
-    /// down to it and is of the same log.
-    pub(super) fn after(&self, position: Cursor) -> Option<Vec<Arc<Entry>>> {
+    /// The entries above a position, or the first `bytes` of them, if the ring
+    /// reaches down to it and is of the same log.
+    pub(super) fn after(&self, position: Cursor, bytes: usize) -> Option<Vec<Arc<Entry>>> {
         let (head, head_id) = self.head?;
         if position.seq == head {
             return (position.event_id == Some(head_id)).then(Vec::new);
@@ -212,13 +209,9 @@ impl Ring {
         if position.event_id.is_some() && next.prev_event_id != position.event_id {
             return None;
         }
-        let mut bytes = 0;
-        let fits = |entry: &&Arc<Entry>| {
-            let first = bytes == 0;
-            bytes += entry.frame.bytes().len();
-            first || bytes <= SLICE_BYTES
-        };
-        Some(self.entries.iter().skip(skip).take_while(fits).cloned().collect())
+        let above = self.entries.range(skip..);
+        let count = Entry::fitting(above.clone(), bytes).max(1);
+        Some(above.take(count).cloned().collect())
     }
 
     fn at(&self, seq: Seq) -> Option<EventId> {
@@ -242,6 +235,8 @@ impl Drop for Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const SLICE: usize = 64 * 1024;
     use crate::model::{ConversationId, Empty, Encoded, ServerFrame};
 
     fn chain(length: Seq) -> Vec<Arc<Entry>> {
@@ -316,12 +311,12 @@ mod tests {
             assert_eq!(ring.offer(entry), Offer::Extends);
         }
         let last = log.len() - 1;
-        assert_eq!(ring.after(cursor(&log[last])), Some(vec![]));
-        assert_eq!(ring.after(cursor(&log[last - 2])).unwrap().len(), 2);
-        assert_eq!(ring.after(cursor(&log[2])), None);
+        assert_eq!(ring.after(cursor(&log[last]), SLICE), Some(vec![]));
+        assert_eq!(ring.after(cursor(&log[last - 2]), SLICE).unwrap().len(), 2);
+        assert_eq!(ring.after(cursor(&log[2]), SLICE), None);
         let other = chain(log.len() as Seq);
-        assert_eq!(ring.after(cursor(&other[last])), None);
-        assert_eq!(ring.after(cursor(&other[last - 2])), None);
+        assert_eq!(ring.after(cursor(&other[last]), SLICE), None);
+        assert_eq!(ring.after(cursor(&other[last - 2]), SLICE), None);
     }
 
     #[test]
@@ -329,14 +324,14 @@ mod tests {
         let mut log = chain(20);
         for entry in &mut log {
             let entry = Arc::get_mut(entry).unwrap();
-            entry.frame = Encoded::received(vec![b' '; SLICE_BYTES / 4].into());
+            entry.frame = Encoded::received(vec![b' '; SLICE / 4].into());
         }
         let mut ring = started(&log);
         for entry in &log[1..] {
             assert_eq!(ring.offer(entry), Offer::Extends);
         }
-        assert_eq!(ring.after(cursor(&log[6])).unwrap(), log[7..11]);
-        assert_eq!(ring.after(cursor(&log[17])).unwrap(), log[18..]);
+        assert_eq!(ring.after(cursor(&log[6]), SLICE).unwrap(), log[7..11]);
+        assert_eq!(ring.after(cursor(&log[17]), SLICE).unwrap(), log[18..]);
     }
 
     #[test]
@@ -344,17 +339,17 @@ mod tests {
         let log = chain(10);
         let mut ring = Ring::new(budget());
         ring.extend_down(&log);
-        assert!(ring.after(cursor(&log[5])).is_none(), "of an unknown log");
+        assert!(ring.after(cursor(&log[5]), SLICE).is_none(), "of an unknown log");
         ring.confirm(8, log[7].event_id);
         ring.extend_down(&log[..5]);
-        assert!(ring.after(cursor(&log[1])).is_none(), "not up to the head");
+        assert!(ring.after(cursor(&log[1]), SLICE).is_none(), "not up to the head");
         ring.extend_down(&log[3..8]);
         assert_eq!(ring.offer(&log[8]), Offer::Extends);
         // Overlapping what is held, and of another log.
         ring.extend_down(&log[..6]);
         ring.extend_down(&chain(3));
-        assert_eq!(ring.after(cursor(&log[0])).unwrap(), log[1..9]);
-        assert_eq!(ring.after(Cursor { seq: 0, event_id: None }).unwrap(), log[..9]);
+        assert_eq!(ring.after(cursor(&log[0]), SLICE).unwrap(), log[1..9]);
+        assert_eq!(ring.after(Cursor { seq: 0, event_id: None }, SLICE).unwrap(), log[..9]);
     }
 
     #[test]
@@ -373,13 +368,13 @@ mod tests {
         for entry in &log[1..20] {
             assert_eq!(rings[1].offer(entry), Offer::Extends);
         }
-        assert_eq!(rings[1].after(cursor(&log[17])).unwrap(), log[18..]);
-        assert!(rings[1].after(cursor(&log[16])).is_none());
+        assert_eq!(rings[1].after(cursor(&log[17]), SLICE).unwrap(), log[18..]);
+        assert!(rings[1].after(cursor(&log[16]), SLICE).is_none());
         // What is quiet gives its room back, and keeps its head.
         rings[0].trim();
-        assert!(rings[0].after(cursor(&log[1])).is_some());
+        assert!(rings[0].after(cursor(&log[1]), SLICE).is_some());
         rings[0].trim();
-        assert!(rings[0].after(cursor(&log[1])).is_none());
+        assert!(rings[0].after(cursor(&log[1]), SLICE).is_none());
         assert_eq!(rings[0].offer(&log[9]), Offer::Extends);
         drop(rings);
         assert_eq!(budget.used(), 0.0);

@@ -73,13 +73,6 @@ impl Wheel {
         all
     }
 
-    pub(super) fn leaving(&self) -> usize {
-        let leaving = |slot: &Mutex<Listeners>| {
-            slot.lock().values().filter(|mailbox| mailbox.is_leaving()).count()
-        };
-        self.slots.iter().map(leaving).sum()
-    }
-
     /// Chooses those of a slot whose time has come.
     pub(super) fn aged(&self, slot: usize, max_age: Duration) -> Vec<Arc<Mailbox>> {
         let slot = self.slots[slot].lock();

@@ -97,6 +97,16 @@ impl Entry {
         })
     }
 
+    /// How many of the first entries weigh at most `bytes` together, encoded.
+    pub fn fitting<'a>(entries: impl IntoIterator<Item = &'a Arc<Self>>, bytes: usize) -> usize {
+        let mut weight = 0;
+        let fits = |entry: &&Arc<Self>| {
+            weight += entry.frame.bytes().len();
+            weight <= bytes
+        };
+        entries.into_iter().take_while(fits).count()
+    }
+
     /// What a member who sees from `visible_from_seq` on is told: the entry, or
     /// only that there is one.
     pub fn frame_for(&self, visible_from_seq: Seq) -> Encoded {

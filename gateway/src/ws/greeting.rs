@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::extract::ws::Message;
 use futures_util::StreamExt;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{
     commands,
@@ -105,8 +105,23 @@ impl<S: Socket> Connection<S> {
 
     /// Waits for where the client stands.
     async fn hello(&mut self) -> Result<Hello, Cause> {
-        let text = timeout(self.state.settings.hello_timeout, next_text(&mut self.outlet));
-        let text = text.await.map_err(|_| Cause::Silent)??;
+        let limit = Instant::now() + self.state.settings.hello_timeout;
+        let mailbox = self.registered.mailbox.clone();
+        let mut woken = false;
+        let text = loop {
+            tokio::select! {
+                text = next_text(&mut self.outlet) => break text?,
+                () = mailbox.ready() => {
+                    woken = true;
+                    self.heed().await?;
+                    self.outlet.flush().await?;
+                }
+                () = sleep_until(limit) => return Err(Cause::Silent),
+            }
+        };
+        if woken {
+            mailbox.wake_again();
+        }
         let Incoming { frame, .. } = frame::decode(&text).map_err(|_| Cause::BadFrame)?;
         self.last_heard = Instant::now();
         match frame {
@@ -134,6 +149,7 @@ impl<S: Socket> Connection<S> {
                 () = mailbox.ready() => {
                     woken = true;
                     self.heed().await?;
+                    self.outlet.flush().await?;
                 }
                 message = self.outlet.socket().next(), if self.early.is_none() => match message {
                     Some(Ok(text @ Message::Text(_))) => self.early = Some(text),

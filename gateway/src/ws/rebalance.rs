@@ -23,7 +23,7 @@ struct Parameters {
 #[derive(Serialize)]
 struct Progress {
     connections: usize,
-    /// Those of them that were chosen and have not left yet.
+    /// Those of them that a rebalance has chosen and that have not left yet.
     leaving: usize,
 }
 
@@ -33,7 +33,7 @@ pub fn rebalance_router(hub: Hub) -> Router {
 }
 
 async fn progress(State(hub): State<Hub>) -> Json<Progress> {
-    Json(Progress { connections: hub.connections(), leaving: hub.leaving() })
+    Json(Progress { connections: hub.connections(), leaving: hub.rebalancing() })
 }
 
 async fn begin(

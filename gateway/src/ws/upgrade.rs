@@ -67,7 +67,10 @@ async fn upgrade(
     let verified = match admitted {
         Ok(verified) => verified,
         Err(problem) => {
-            state.metrics.auth_failed(problem.code.code());
+            // Who is only early is nobody who failed.
+            if !matches!(problem.code, Code::Overloaded | Code::Draining) {
+                state.metrics.auth_failed(problem.code.code());
+            }
             return problem.into_response();
         }
     };
