@@ -34,6 +34,8 @@ const CONNECT: Duration = Duration::from_secs(5);
 pub const SILENCE: Duration = Duration::from_secs(7);
 /// Between two attempts, doubled up to a second.
 const BACKOFF: Duration = Duration::from_millis(50);
+/// Codes that these devices give no reason for, whatever breaks around them.
+const NEVER: [u16; 4] = [1011, 4400, 4403, 4429];
 /// How soon what was refused for now is sent again.
 const AGAIN: Duration = Duration::from_millis(100);
 
@@ -371,8 +373,9 @@ impl Device {
                     None
                 }
             },
-            Raw::Close(Some(close)) if u16::from(close.code) == 1011 => {
-                self.history.violation(Rule::Broken, "a socket was closed with 1011");
+            Raw::Close(Some(close)) if NEVER.contains(&close.code.into()) => {
+                let what = format!("a socket was closed with {}", close.code);
+                self.history.violation(Rule::Broken, what);
                 None
             }
             Raw::Close(_) => None,

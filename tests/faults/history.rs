@@ -51,6 +51,23 @@ pub enum Rule {
     NotInjected,
 }
 
+impl Rule {
+    /// Those that a planted bug must break: what a slow machine breaks, or a
+    /// missing tool, tells nothing of it.
+    pub fn that_find(bug: &str) -> &'static [Rule] {
+        use Rule::*;
+        match bug {
+            "dropped-envelopes" | "dies-on-lagged" => &[Incomplete],
+            "sequence-order" => &[Lost, Holes],
+            "history-first" => &[Lost, Incomplete],
+            "membership-in-one-statement" => &[Leaked],
+            "hincrby-unread" => &[Unread],
+            "ack-before-commit" => &[Lost],
+            _ => &[],
+        }
+    }
+}
+
 /// One send, whatever became of it.
 #[derive(Clone, Debug)]
 pub struct Sent {

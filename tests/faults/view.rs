@@ -17,7 +17,7 @@ pub struct Held {
     pub cursor: Cursor,
     pub title: Option<String>,
     pub joined_seq: Seq,
-    visible_from: Seq,
+    pub visible_from: Seq,
     pub mark: Seq,
     /// The count and what it was counted at; none at the cap, until asked again.
     pub unread: Option<(i64, Seq)>,
@@ -171,8 +171,12 @@ impl View {
                 Some(seq)
             }
             ServerFrame::MessageUpdated { conversation_id, seq, event_id, payload } => {
-                self.enter(conversation_id, seq, event_id, history)?;
+                let held = self.enter(conversation_id, seq, event_id, history)?;
                 let message = payload.message;
+                if message.seq < held.visible_from {
+                    let what = format!("{conversation_id}: {seq} changes what was not visible");
+                    history.violation(Rule::Leaked, what);
+                }
                 let deleted = payload.change == Change::Deleted
                     && message.kind == MessageKind::Text
                     && message.sender_id != self.me;
@@ -219,9 +223,7 @@ impl View {
                 None
             }
             ServerFrame::ConversationReset { conversation_id, payload } => {
-                if payload.reason == ResetReason::Fork {
-                    history.violation(Rule::Fork, format!("a reset of {conversation_id}"));
-                }
+                self.judge_reset(conversation_id, &payload, history);
                 self.end(conversation_id);
                 self.held.insert(conversation_id, Held::new(payload.conversation));
                 None
@@ -231,6 +233,22 @@ impl View {
                 None
             }
             _ => None,
+        }
+    }
+
+    /// A device is to be reset only where its position leads nowhere.
+    fn judge_reset(&self, id: ConversationId, reset: &Reset, history: &History) {
+        let at = self.held.get(&id).map_or(0, |held| held.cursor.seq);
+        let now = &reset.conversation;
+        let (rule, founded) = match reset.reason {
+            // Nothing is ever lost here that was committed.
+            ResetReason::Fork => (Rule::Fork, false),
+            ResetReason::Behind => (Rule::Lost, now.last_seq - at > limits::RESUME_ENTRIES),
+            ResetReason::Rejoined => (Rule::Lost, now.joined_seq > at),
+        };
+        if !founded {
+            let what = format!("{id}: reset at {at}: {:?}, at {}", reset.reason, now.last_seq);
+            history.violation(rule, what);
         }
     }
 

@@ -348,6 +348,9 @@ impl Gateway {
     }
 }
 
+/// Entries that were looked for in the store.
+const FOUND: &str = "parley_gap_entries_total{source=\"store\"}";
+
 impl World {
     /// Keeps the largest memory seen, and counts what was found by looking: until
     /// the run is over.
@@ -358,7 +361,7 @@ impl World {
             for gateway in &self.gateways {
                 let Some(footprint) = gateway.footprint().await else { continue };
                 self.figures.peak_rss.fetch_max(footprint.rss, Relaxed);
-                let Some(now) = gateway.metric("parley_gap_entries_total").await else { continue };
+                let Some(now) = gateway.metric(FOUND).await else { continue };
                 let (process, before) = &mut found[gateway.number];
                 if *process != gateway.process_id() {
                     (*process, *before) = (gateway.process_id(), 0.0);

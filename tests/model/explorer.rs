@@ -2,7 +2,7 @@
 //! what it finds broken is told by the shortest way there.
 
 use std::{
-    collections::HashSet,
+    collections::HashMap,
     fmt::Display,
     hash::{DefaultHasher, Hash, Hasher},
 };
@@ -47,12 +47,14 @@ impl Display for Broken {
 /// Until everything is seen or something is broken.
 pub fn explore<M: Model>(model: &M) -> Explored {
     let start = model.start();
-    let mut seen = HashSet::from([fingerprint(&start)]);
+    let mut seen = HashMap::from([(fingerprint(&start), 0)]);
     // How each state was reached first; the states themselves are kept only
     // until they were looked at.
     let mut ways: Vec<(usize, Option<M::Step>)> = vec![(0, None)];
     let mut nearest = vec![(0, start)];
-    let mut settled = 0;
+    let mut settled = Vec::new();
+    // What came by itself: from where, by where it led.
+    let mut came: HashMap<usize, Vec<usize>> = HashMap::new();
     while !nearest.is_empty() {
         let mut farther = Vec::new();
         for (here, state) in nearest {
@@ -62,26 +64,51 @@ pub fn explore<M: Model>(model: &M) -> Explored {
                 let mut next = state.clone();
                 if let Err(why) = model.take(&mut next, step) {
                     let broken = Broken { steps: way(&ways, here, Some(step)), why };
-                    return Explored { states: seen.len(), settled, broken: Some(broken) };
+                    return Explored {
+                        states: seen.len(),
+                        settled: settled.len(),
+                        broken: Some(broken),
+                    };
                 }
                 let print = fingerprint(&next);
-                rests &= print == own || !M::comes_by_itself(step);
-                if seen.insert(print) {
+                let there = *seen.entry(print).or_insert_with(|| {
                     ways.push((here, Some(step)));
                     farther.push((ways.len() - 1, next));
+                    ways.len() - 1
+                });
+                if print != own && M::comes_by_itself(step) {
+                    rests = false;
+                    came.entry(there).or_default().push(here);
                 }
             }
             if rests {
-                settled += 1;
+                settled.push(here);
                 if let Err(why) = model.settled(&state) {
                     let broken = Broken { steps: way(&ways, here, None), why };
+                    let settled = settled.len();
                     return Explored { states: seen.len(), settled, broken: Some(broken) };
                 }
             }
         }
         nearest = farther;
     }
-    Explored { states: seen.len(), settled, broken: None }
+    let broken = restless(ways.len(), &settled, &came).map(|state| {
+        let why = "what comes by itself goes round in a circle".to_owned();
+        Broken { steps: way(&ways, state, None), why }
+    });
+    Explored { states: seen.len(), settled: settled.len(), broken }
+}
+
+/// A state from which what comes by itself leads to no rest.
+fn restless(states: usize, settled: &[usize], came: &HashMap<usize, Vec<usize>>) -> Option<usize> {
+    let mut rests = vec![false; states];
+    let mut next = settled.to_vec();
+    while let Some(state) = next.pop() {
+        if !std::mem::replace(&mut rests[state], true) {
+            next.extend(came.get(&state).into_iter().flatten());
+        }
+    }
+    rests.iter().position(|rests| !rests)
 }
 
 fn way<S: Copy + Display>(

@@ -16,6 +16,9 @@ pub fn check(logs: &Logs, cast: &Cast, history: &History) {
         let (view, me) = (device.view.lock(), device.person.id());
         applied(n, &view, me, logs, history);
         marks(n, &view, me, logs, history);
+        if device.is_wanted() && !device.is_live() {
+            history.violation(Rule::Incomplete, format!("device {n} has not come back"));
+        }
         if device.is_live() {
             complete(n, &view, me, logs, history);
             state(n, &view, logs, history);

@@ -52,7 +52,10 @@ impl Baseline {
         loop {
             let mut over = String::new();
             for gateway in &world.gateways {
-                let Some(it) = gateway.footprint().await else { continue };
+                let Some(it) = gateway.footprint().await else {
+                    over += &format!("gateway {} does not answer; ", gateway.number);
+                    continue;
+                };
                 let fits = it.rss <= most.rss
                     && it.descriptors <= most.descriptors
                     && it.threads <= most.threads

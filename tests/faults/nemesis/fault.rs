@@ -102,6 +102,15 @@ impl Fault {
         all
     }
 
+    /// Whether there is something left to break: a cluster has one replica to
+    /// promote.
+    pub fn is_possible(&self, world: &World) -> bool {
+        match (self, &world.redis) {
+            (MasterKilled, Redis::Cluster(cluster)) => cluster.servers().count() > 3,
+            _ => true,
+        }
+    }
+
     /// The same, at a place that the dice choose.
     pub fn somewhere(self, dice: &mut Dice) -> Self {
         let gateway = dice.below(GATEWAYS);
@@ -218,16 +227,14 @@ impl Fault {
             RollingRestart => roll(world, world.settings.previous.clone()).await,
             RedisKilled => redis(world).iter().for_each(|server| server.kill()),
             RedisFrozen => redis(world).iter().for_each(|server| server.freeze()),
-            RedisFlushed => command(world, &["FLUSHALL"]),
-            SubscribersDropped => command(world, &["CLIENT", "KILL", "TYPE", "pubsub"]),
-            MasterKilled => match &world.redis {
-                Redis::Cluster(cluster) if cluster.servers().count() > 3 => {
+            RedisFlushed => command(world, &["FLUSHALL"])?,
+            SubscribersDropped => command(world, &["CLIENT", "KILL", "TYPE", "pubsub"])?,
+            MasterKilled => {
+                if let Redis::Cluster(cluster) = &world.redis {
                     cluster.kill_master_with_replica();
                     cluster.await_failover().await;
                 }
-                // Its only replica was promoted earlier in the run.
-                _ => {}
-            },
+            }
             SlotMoved(n) => {
                 if let Redis::Cluster(cluster) = &world.redis {
                     let room = &cast.rooms[n % cast.rooms.len()];
@@ -373,10 +380,11 @@ fn redis(world: &World) -> Vec<&crate::support::redis::Server> {
 }
 
 /// To every server; a replica refuses what is for masters.
-fn command(world: &World, words: &[&str]) {
-    for server in redis(world) {
-        let _ = server.try_command(words);
-    }
+/// Of a cluster some may be down already, but not all.
+fn command(world: &World, words: &[&str]) -> Result<(), String> {
+    let mut said = redis(world).into_iter().map(|server| server.try_command(words));
+    let first = said.next().ok_or("there is no Redis")?;
+    said.fold(first, |one, other| one.or(other)).map(drop)
 }
 
 async fn blocking(

@@ -62,6 +62,8 @@ impl Nemesis {
     fn draw(&mut self) -> Fault {
         if self.deck.is_empty() {
             self.deck = Fault::all(self.world.settings.redis == RedisKind::Cluster);
+            let world = self.world.clone();
+            self.deck.retain(|fault| fault.is_possible(&world));
             self.dice.shuffle(&mut self.deck);
         }
         let fault = self.deck.pop().expect("there are faults");
