@@ -25,9 +25,11 @@ mod outage;
 mod overload;
 mod replay;
 mod rest;
+mod rotation;
 mod serve;
 mod server;
 mod socket;
+mod tls;
 mod traces;
 
 mod generated;

@@ -25,13 +25,14 @@ use crate::{
     shutdown::Shutdown,
     startup::{self, StartError},
     store::Store,
+    telemetry,
     ws::{self, SocketSettings, SocketState},
 };
 
 /// Beyond the drain window: for the last sockets' close handshakes.
 const DRAIN_MARGIN: Duration = Duration::from_secs(5);
-/// How soon a changed key file is noticed.
-const KEYS_INTERVAL: Duration = Duration::from_secs(2);
+/// How soon changed keys and certificates are noticed.
+const FILES_INTERVAL: Duration = Duration::from_secs(2);
 /// How soon a fault of this replica alone makes it not ready.
 const FAULTS_INTERVAL: Duration = Duration::from_secs(1);
 /// Accounts, devices and addresses whose attempts are counted at once.
@@ -162,13 +163,7 @@ impl App {
         shutdown.supervise("heartbeat", hub.clone().beat(config.heartbeat_interval, kill()));
         shutdown.supervise("presence", chat.clone().sweep_presence(kill()));
         shutdown.supervise("read marks", chat.clone().tell_held_marks(kill()));
-        let killed = shutdown.clone();
-        shutdown.supervise("key file", async move {
-            tokio::select! {
-                () = keys.follow(KEYS_INTERVAL) => {}
-                () = killed.killed() => {}
-            }
-        });
+        shutdown.supervise("key file", until_killed(keys.follow(FILES_INTERVAL), &shutdown));
         let stop = CancellationToken::new();
         let listening = server::serve(listener, router, acceptor, stop.clone());
         let listening = shutdown.supervise("listener", listening);
@@ -213,7 +208,8 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     }
     let app = App::build(config.clone(), Clock::default(), shutdown.clone())?;
     let settings = server::Settings::from(&config);
-    let acceptor = Acceptor::new(settings.clone(), app.metrics.clone());
+    let tls = startup::open_tls(&config)?;
+    let acceptor = Acceptor::new(settings.clone(), app.metrics.clone()).with_tls(tls.clone());
     let health = Health::new(shutdown.clone(), acceptor.clone());
 
     // Ports first: a taken one is the likeliest mistake, and probes need an
@@ -228,6 +224,7 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     let admin_acceptor =
         Acceptor::new(server::Settings { max_connections: 256, ..settings }, Metrics::new());
     let more = ws::rebalance_router(app.chat.hub().clone());
+    shutdown.supervise("log repeats", until_killed(telemetry::report_repeats(), &shutdown));
     let kill = shutdown.kill_token();
     let watched = watch_faults(app.chat.hub().clone(), health.clone(), shutdown.clone());
     shutdown.supervise("faults", watched);
@@ -244,12 +241,27 @@ pub async fn run(config: Config, shutdown: Shutdown) -> Result<(), StartError> {
     }
     health.set_started();
     let address = listener.local_addr().map_err(|why| StartError::Runtime(why.to_string()))?;
-    info!("listening on http://{address}");
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    info!("listening on {scheme}://{address}");
+    if let Some(tls) = tls {
+        shutdown.supervise("certificate", until_killed(tls.follow(FILES_INTERVAL), &shutdown));
+    }
     app.serve(listener, acceptor).await;
     let ended = shutdown.finish().await;
     store.close().await;
     info!("ended");
     ended.map_err(|died| StartError::Runtime(format!("Ended because {died}.")))
+}
+
+/// What goes on for ever, until the kill.
+fn until_killed(
+    work: impl Future<Output = ()> + Send + 'static,
+    shutdown: &Shutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    let kill = shutdown.kill_token();
+    async move {
+        kill.run_until_cancelled(work).await;
+    }
 }
 
 /// What is wrong with this replica alone keeps new connections away from it.

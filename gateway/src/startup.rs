@@ -16,6 +16,7 @@ use crate::{
     auth::{Keys, key_file::KeyFileError},
     clock::Clock,
     config::Config,
+    server::Tls,
     store::{SchemaStatus, Store, StoreError, StoreOptions},
 };
 
@@ -203,6 +204,16 @@ pub fn open_keys(config: &Config, clock: &Clock) -> Result<Keys, StartError> {
         return Keys::open_or_generate(path, clock.now()).map_err(bad_keys);
     }
     Keys::open(path).map_err(bad_keys)
+}
+
+/// The certificate of the public listener, if it is to have one.
+pub fn open_tls(config: &Config) -> Result<Option<Tls>, StartError> {
+    let (certificate, key) = (&config.tls_certificate_file, &config.tls_key_file);
+    if certificate.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let opened = Tls::open(certificate, key);
+    opened.map(Some).map_err(|why| StartError::Configuration(format!("TLS: {why}.")))
 }
 
 fn bad_keys(why: KeyFileError) -> StartError {

@@ -100,7 +100,7 @@ impl Serving {
         });
         let mut serving =
             Self { child, public: String::new(), admin: format!("http://{admin}"), log };
-        let line = serving.line_with("listening on http://").await;
+        let line = serving.line_with("listening on http").await;
         serving.public = between(&line, "listening on ", "\"").to_owned();
         serving
     }

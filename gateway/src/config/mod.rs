@@ -63,6 +63,9 @@ pub struct Config {
     pub listen: SocketAddr,
     #[serde(with = "values::address")]
     pub admin_listen: SocketAddr,
+    /// Empty, as the next: no TLS.
+    pub tls_certificate_file: PathBuf,
+    pub tls_key_file: PathBuf,
     /// `https://chat.example.org`, in lower case, without a path.
     #[serde(with = "values::list")]
     pub allowed_origins: Vec<String>,

@@ -1,4 +1,4 @@
-//! Accepting connections and speaking HTTP/1.1 on them.
+//! Accepting connections and speaking HTTP/1.1 on them, over TLS or not.
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -18,7 +18,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::{ServiceExt, util::MapRequest};
 use tracing::debug;
 
-use super::{HEAD_BYTES, HEADERS, Peer, Place, Settings, stall::Impatient};
+use super::{
+    HEAD_BYTES, HEADERS, Peer, Place, Settings, Tls,
+    stall::Impatient,
+    tls::{Stream, secured},
+};
 use crate::metrics::Metrics;
 
 /// How many of those turned away are told so at the same time; the others are
@@ -34,11 +38,12 @@ const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     {\"status\":503,\"code\":\"overloaded\",\"title\":\"Too busy; try again shortly\",\"retryable\":true}";
 
 /// The places of a listener, shared with who wants to know whether it is full.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Acceptor {
     places: Arc<Semaphore>,
     told: Arc<Semaphore>,
     settings: Settings,
+    tls: Option<Tls>,
     metrics: Metrics,
 }
 
@@ -50,7 +55,31 @@ impl Acceptor {
             places: Arc::new(Semaphore::new(places)),
             told: Arc::new(Semaphore::new(TOLD_AT_ONCE)),
             settings,
+            tls: None,
             metrics,
+        }
+    }
+
+    /// Speaks TLS alone.
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// Ready for the first request, if the peer gets there in time.
+    fn open(&self, stream: TcpStream) -> impl Future<Output = Option<Stream>> + Send + use<> {
+        // Small frames must not wait for the acknowledgement of earlier ones.
+        let _ = stream.set_nodelay(true);
+        let Settings { header_timeout, write_timeout, .. } = self.settings;
+        let opening = secured(self.tls.clone(), Impatient::new(stream, write_timeout));
+        async move {
+            match timeout(header_timeout, opening).await {
+                Ok(Ok(stream)) => Some(stream),
+                Ok(Err(why)) => {
+                    debug!(%why, "handshake failed");
+                    None
+                }
+                Err(_) => None,
+            }
         }
     }
 
@@ -95,9 +124,14 @@ pub async fn serve(
         match acceptor.places.clone().try_acquire_owned() {
             Ok(permit) => {
                 let place = Place(Arc::new(permit));
+                let stream = acceptor.open(stream);
                 let (router, settings) = (router.clone(), acceptor.settings.clone());
                 let stop = stop.clone();
-                connections.spawn(connection(stream, peer, place, router, settings, stop));
+                connections.spawn(async move {
+                    if let Some(stream) = stream.await {
+                        connection(stream, peer, place, router, settings, stop).await;
+                    }
+                });
             }
             Err(_) => turn_away(stream, &acceptor),
         }
@@ -110,16 +144,13 @@ pub async fn serve(
 
 /// One connection from its first byte to its end or upgrade.
 async fn connection(
-    stream: TcpStream,
+    stream: Stream,
     peer: SocketAddr,
     place: Place,
     router: Router,
     settings: Settings,
     stop: CancellationToken,
 ) {
-    // Small frames must not wait for the acknowledgement of earlier ones.
-    let _ = stream.set_nodelay(true);
-    let stream = Impatient::new(stream, settings.write_timeout);
     let marked: MapRequest<_, _> = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
         request.extensions_mut().insert(place.clone());
@@ -148,11 +179,13 @@ async fn connection(
 }
 
 /// Says 503 and closes, without letting the peer take our time.
-fn turn_away(mut stream: TcpStream, acceptor: &Acceptor) {
+fn turn_away(stream: TcpStream, acceptor: &Acceptor) {
     acceptor.metrics.connection_refused();
     let Ok(permit) = acceptor.told.clone().try_acquire_owned() else { return };
+    let stream = acceptor.open(stream);
     tokio::spawn(async move {
         let _permit = permit;
+        let Some(mut stream) = stream.await else { return };
         let farewell = async {
             // An answer before the question confuses clients; closing with
             // unread bytes would reset the connection before they read it.

@@ -7,6 +7,7 @@ pub mod admin;
 mod health;
 mod protect;
 mod stall;
+mod tls;
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -15,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 pub use accept::{Acceptor, serve};
 pub use health::Health;
 pub use protect::protect;
+pub use tls::{Tls, TlsError};
 
 use crate::config::Config;
 

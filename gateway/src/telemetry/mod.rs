@@ -4,6 +4,7 @@
 
 mod export;
 mod lines;
+mod repeats;
 pub mod traces;
 
 use std::io::IsTerminal;
@@ -15,6 +16,7 @@ use tracing_subscriber::{
 };
 
 pub use export::Export;
+pub use repeats::report as report_repeats;
 
 use crate::config::{Config, LogFormat};
 
@@ -76,7 +78,9 @@ fn dispatch(level: &str, look: Look, provider: Option<&SdkTracerProvider>) -> Di
     let not_for_the_log = format!("{}=off", traces::TARGET);
     let filter = EnvFilter::try_new(format!("{level},{not_for_the_log}"))
         .unwrap_or_else(|_| EnvFilter::new(format!("info,{not_for_the_log}")));
-    let registry = tracing_subscriber::registry();
+    // A replica reports what was held back; commands do not live that long.
+    let repeats = (look.output == Output::Stdout).then(repeats::layer);
+    let registry = tracing_subscriber::registry().with(repeats);
     match provider {
         Some(provider) => {
             let lines = look.lines().with_filter(filter);
@@ -123,7 +127,13 @@ mod tests {
 
     #[test]
     fn spans_are_made_for_a_collector_only_whatever_is_logged() {
-        let look = Look { json: true, colours: false, output: Output::Stderr };
+        for output in [Output::Stdout, Output::Stderr] {
+            spans_are_for_a_collector_only(output);
+        }
+    }
+
+    fn spans_are_for_a_collector_only(output: Output) {
+        let look = Look { json: true, colours: false, output };
         let provider = SdkTracerProvider::builder().build();
         for level in ["error", "info", "trace", "info,parley=trace", "", "no level"] {
             for provider in [None, Some(&provider)] {
