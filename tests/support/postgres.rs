@@ -132,7 +132,7 @@ impl Server {
         let all = [postmaster.as_str()].into_iter().chain(children.lines());
         let all: Vec<_> = all.collect();
         let _ = Command::new("kill").arg("-KILL").args(&all).status();
-        while all.iter().any(|id| Path::new("/proc").join(id).join("exe").exists()) {
+        while all.iter().any(|id| !has_ended(id)) {
             std::thread::yield_now();
         }
     }
@@ -211,6 +211,14 @@ fn watch(bin: &Path, folder: &Path) -> std::process::Child {
         .stderr(Stdio::null())
         .spawn()
         .expect("a watchdog")
+}
+
+/// Whether a process has let go of all its memory: one that is only dying still
+/// holds what is shared, and keeps the next server out.
+fn has_ended(id: &str) -> bool {
+    let stat = fs::read_to_string(Path::new("/proc").join(id).join("stat"));
+    let state = |stat: String| stat.rsplit(") ").next()?.chars().next();
+    stat.ok().and_then(state).is_none_or(|state| matches!(state, 'Z' | 'X'))
 }
 
 /// A command that runs as who may own a Postgres.
