@@ -2,7 +2,6 @@
 //! must hold is the contract's; a time that is a target there is asserted at
 //! three times its value here, and printed.
 
-mod processes;
 mod readiness;
 
 use std::{

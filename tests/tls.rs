@@ -1,4 +1,5 @@
-//! TLS of the public listener: a certificate of one's own, changed while in use.
+//! TLS: of the public listener, with a certificate that is changed while in use,
+//! and to Redis.
 
 use std::{path::Path, sync::Arc};
 
@@ -33,7 +34,9 @@ use crate::support::{
     client::PASSWORD,
     eventually,
     limits::{PROCESS, SOON},
+    postgres,
     process::{Serving, run, stderr},
+    redis::Server,
 };
 
 /// A certificate of the name `localhost` and its key, written to `folder`.
@@ -190,4 +193,27 @@ async fn a_certificate_that_cannot_be_used_is_an_error_of_the_start() {
     std::fs::write(folder.path().join("key.pem"), key).unwrap();
     let output = start(&arguments()).await;
     assert!(stderr(&output).contains("are no pair"), "{}", stderr(&output));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_behind_tls_is_heard() {
+    let folder = tempdir().unwrap();
+    write_pair(folder.path());
+    let (_redis, port) = Server::secured(folder.path()).await;
+    let keys = folder.path().join("keys.json");
+    let named = format!("--keys-file={}", keys.display());
+    assert!(run(folder.path(), &["keys", "generate", &named]).await.status.success());
+    let database = format!("--database-url={}", postgres::fresh_database().await);
+    let redis = format!("--redis-url=rediss://localhost:{port}");
+    // Whom it believes is for the certificates of the system to say.
+    let trust = folder.path().join("certificate.pem").display().to_string();
+    let arguments = [named.as_str(), &database, &redis];
+    let trusting =
+        Serving::start_with(folder.path(), &arguments, &[("SSL_CERT_FILE", &trust)]).await;
+    let doubting = Serving::start(folder.path(), &arguments).await;
+    eventually("its own probe comes back", SOON, async || {
+        (trusting.figure("parley_bus_subscription_up ").await? == 1.0).then_some(())
+    })
+    .await;
+    assert_eq!(doubting.figure("parley_bus_subscription_up ").await, Some(0.0));
 }

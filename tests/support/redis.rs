@@ -4,7 +4,7 @@
 mod cluster;
 mod resp;
 
-use std::process::Command;
+use std::{path::Path, process::Command};
 
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
@@ -40,6 +40,21 @@ impl Server {
     /// Returns once it answers.
     pub async fn start() -> Self {
         Self::with(vec![]).await
+    }
+
+    /// Speaks TLS too, with `certificate.pem` and `key.pem` of a folder: at this
+    /// port.
+    pub async fn secured(folder: &Path) -> (Self, u16) {
+        let port = ports::hold();
+        let file = |name: &str| folder.join(name).display().to_string();
+        let settings = [
+            ("--tls-port", port.to_string()),
+            ("--tls-cert-file", file("certificate.pem")),
+            ("--tls-key-file", file("key.pem")),
+            ("--tls-auth-clients", "no".to_owned()),
+        ];
+        let settings = settings.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+        (Self::with(settings.collect()).await, port)
     }
 
     /// With settings beyond the usual: `--name`, `value`, and so on.
