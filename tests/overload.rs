@@ -119,7 +119,9 @@ async fn a_stalled_reader_costs_little_and_slows_nobody() {
     assert!(during < before * 3 + Duration::from_secs(1), "the others are served as before");
 
     let closed = async || {
-        let closed = replica.counted("parley_connections_closed_total{cause=\"too_slow\"}").await;
+        let closed = replica
+            .counted("parley_connections_closed_total{cause=\"too_slow\",code=\"4408\"}")
+            .await;
         (closed == STALLED as f64).then_some(())
     };
     eventually("all that stalled are closed", PROCESS, closed).await;

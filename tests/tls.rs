@@ -8,7 +8,6 @@ use futures_util::{SinkExt, StreamExt};
 use http_body_util::{BodyExt, Full};
 use hyper::{Request, StatusCode, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use parley::model::*;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 use tokio::{

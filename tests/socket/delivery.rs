@@ -142,7 +142,10 @@ async fn frames_and_connections_are_counted(database: Database) {
     eventually("the connection is counted out", limits::SOON, closed).await;
     assert_eq!(metric(&cluster, "parley_connections_opened_total"), 1);
     let text = cluster.replicas[0].metrics.render();
-    for line in ["parley_connections_closed_total{cause=\"client\"} 1", "parley_forks_total 0"] {
+    for line in [
+        "parley_connections_closed_total{cause=\"client\",code=\"1000\"} 1",
+        "parley_forks_total 0",
+    ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }
 }

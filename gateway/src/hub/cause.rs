@@ -14,6 +14,11 @@ macro_rules! causes {
             /// WebSocket close code.
             pub fn close_code(self) -> u16 { match self { $(Cause::$name => $close),* } }
 
+            /// The same, as a label.
+            pub fn close_code_label(self) -> &'static str {
+                match self { $(Cause::$name => stringify!($close)),* }
+            }
+
             /// For a person who reads the close frame.
             pub fn reason(self) -> &'static str { match self { $(Cause::$name => $reason),* } }
         }

@@ -11,7 +11,7 @@ use super::Hub;
 use crate::{
     model::{ConversationId, Topic},
     planted::{self, Bug},
-    store::FeedPosition,
+    store::{FeedPosition, PoolUsage},
 };
 
 /// Conversations compared in one query.
@@ -45,8 +45,9 @@ impl Hub {
             let metrics = &self.inner.metrics;
             metrics.dependency_seen("database", polled.is_ok());
             self.inner.reach.polled(polled.is_ok());
-            let in_use = self.inner.store.usage().map(|pool| pool.open.saturating_sub(pool.idle));
-            metrics.store_pool(in_use.iter().sum());
+            for PoolUsage { pool, open, idle, max } in self.inner.store.usage() {
+                metrics.store_pool(pool, open.saturating_sub(idle), max);
+            }
             match polled {
                 Ok(next) => {
                     metrics.feed_polled(begun.elapsed());

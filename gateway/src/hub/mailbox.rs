@@ -198,8 +198,14 @@ impl Mailbox {
         self.note(|waiting| waiting.lease_lost = true);
     }
 
-    pub(super) fn beat(&self) {
-        self.note(|waiting| waiting.beat = true);
+    /// How many bytes wait here.
+    pub(super) fn beat(&self) -> usize {
+        let mut bytes = 0;
+        self.note(|waiting| {
+            waiting.beat = true;
+            bytes = waiting.bytes;
+        });
+        bytes
     }
 
     pub(super) fn choose(&self) {

@@ -80,8 +80,9 @@ impl Wheel {
         aged.inspect(|mailbox| mailbox.choose()).cloned().collect()
     }
 
-    fn beat(&self, slot: usize) {
-        self.slots[slot].lock().values().for_each(|mailbox| mailbox.beat());
+    /// How many bytes wait for those who were told.
+    fn beat(&self, slot: usize) -> usize {
+        self.slots[slot].lock().values().map(|mailbox| mailbox.beat()).sum()
     }
 
     fn slot(&self, id: ConnectionId) -> &Mutex<Listeners> {
@@ -134,12 +135,14 @@ impl Hub {
     pub async fn beat(self, interval: Duration, stop: CancellationToken) {
         let mut ticks = tokio::time::interval(interval / SLOTS as u32);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut queued = [0; SLOTS];
         for slot in (0..SLOTS).cycle() {
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            self.inner.registry.wheel.beat(slot);
+            queued[slot] = self.inner.registry.wheel.beat(slot);
+            self.inner.metrics.outbound_queued(queued.iter().sum());
             self.send_away_aged(slot);
         }
     }

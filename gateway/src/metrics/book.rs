@@ -1,5 +1,7 @@
 //! Registering a metric and writing it into the table of metrics are one act.
 
+use std::sync::atomic::AtomicU64;
+
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -37,6 +39,14 @@ pub(super) trait Labels:
     const NAMES: &'static [&'static str];
 }
 
+/// `type` for `r#type`, as it is scraped.
+pub(super) const fn plain(label: &'static str) -> &'static str {
+    match label.as_bytes() {
+        [b'r', b'#', ..] => label.split_at(2).1,
+        _ => label,
+    }
+}
+
 /// Makes a label set of `&'static str`s: `label_set!(Closed { cause })`.
 macro_rules! label_set {
     ($name:ident { $($label:ident),+ }) => {
@@ -44,7 +54,7 @@ macro_rules! label_set {
         pub(super) struct $name { $(pub(super) $label: &'static str),+ }
 
         impl $crate::metrics::book::Labels for $name {
-            const NAMES: &'static [&'static str] = &[$(stringify!($label)),+];
+            const NAMES: &'static [&'static str] = &[$($crate::metrics::book::plain(stringify!($label))),+];
         }
     };
 }
@@ -88,6 +98,15 @@ impl Book {
     }
 
     pub(super) fn counter(&mut self, name: &'static str, about: &'static str) -> Counter {
+        self.add(name, "counter", &[], about, Counter::default())
+    }
+
+    /// A counter of seconds and parts of them.
+    pub(super) fn seconds(
+        &mut self,
+        name: &'static str,
+        about: &'static str,
+    ) -> Counter<f64, AtomicU64> {
         self.add(name, "counter", &[], about, Counter::default())
     }
 

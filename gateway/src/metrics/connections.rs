@@ -11,7 +11,7 @@ use super::{
 };
 use crate::hub::Cause;
 
-label_set!(Closed { cause });
+label_set!(Closed { cause, code });
 label_set!(Failure { reason });
 label_set!(SentAway { reason });
 label_set!(FrameType { r#type });
@@ -30,6 +30,7 @@ pub(super) struct Connections {
     frames_out: Counter,
     bytes_in: Counter,
     bytes_out: Counter,
+    outbound_queued: Gauge,
     too_slow: Counter,
     forks: Counter,
     bus_gaps: Counter,
@@ -47,7 +48,7 @@ impl Connections {
         Self {
             open: book.gauge("connections", "Sockets that are open now."),
             opened: book.counter("connections_opened", "Sockets that were opened."),
-            closed: book.counters("connections_closed", "Sockets that ended, by cause."),
+            closed: book.counters("connections_closed", "Sockets that ended, by cause and close code."),
             sent_away: book.counters(
                 "connections_sent_away",
                 "Sockets asked to connect elsewhere: drain, rebalance or age.",
@@ -59,6 +60,10 @@ impl Connections {
             frames_out: book.counter("frames_sent", "Frames to clients."),
             bytes_in: book.counter("bytes_received", "Bytes of frames from clients."),
             bytes_out: book.counter("bytes_sent", "Bytes of frames to clients."),
+            outbound_queued: book.gauge(
+                "outbound_queued_bytes",
+                "Bytes of events that wait for their sockets; a sample of the last heartbeat round.",
+            ),
             too_slow: book
                 .counter("slow_consumer_closes", "Sockets closed because they took nothing."),
             forks: book.counter("forks", "Logs found to be another than the one held here."),
@@ -96,8 +101,8 @@ impl Metrics {
         if cause == Cause::TooSlow {
             connections.too_slow.inc();
         }
-        let cause = cause.label();
-        connections.closed.get_or_create(&Closed { cause }).inc();
+        let (cause, code) = (cause.label(), cause.close_code_label());
+        connections.closed.get_or_create(&Closed { cause, code }).inc();
         info!(cause, "connection closed");
     }
 
@@ -141,6 +146,12 @@ impl Metrics {
         let connections = &self.inner.connections;
         connections.frames_out.inc();
         connections.bytes_out.inc_by(bytes as u64);
+    }
+
+    /// Of all sockets together.
+    pub fn outbound_queued(&self, bytes: usize) {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        self.inner.connections.outbound_queued.set(bytes);
     }
 
     /// The log here was not the one held here: everybody in it is reset.

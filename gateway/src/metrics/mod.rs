@@ -7,6 +7,7 @@ mod book;
 mod bus;
 mod chat;
 mod connections;
+mod process;
 mod requests;
 mod upkeep;
 
@@ -53,7 +54,7 @@ impl Metrics {
 
     /// The text that Prometheus scrapes (OpenMetrics 1.0).
     pub fn render(&self) -> String {
-        self.count_tasks();
+        self.look();
         let mut text = String::new();
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.inner.registry);
@@ -100,7 +101,7 @@ mod tests {
         for line in [
             "parley_connections 0",
             "parley_connections_opened_total 1",
-            "parley_connections_closed_total{cause=\"client\"} 1",
+            "parley_connections_closed_total{cause=\"client\",code=\"1000\"} 1",
             "parley_messages_accepted_total 1",
             "parley_http_requests_total{route=\"/users/{id}\",method=\"GET\",status=\"200\"} 1",
             "parley_build_info{",
@@ -120,7 +121,9 @@ mod tests {
         assert_eq!(names.len(), count);
         assert!(metrics.rows().iter().all(|row| row.exposed().starts_with("parley_")));
         assert!(
-            metrics.table().contains("| `parley_connections_closed_total` | counter | `cause` |")
+            metrics
+                .table()
+                .contains("| `parley_connections_closed_total` | counter | `cause`, `code` |")
         );
     }
 }

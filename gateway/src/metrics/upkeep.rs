@@ -8,16 +8,20 @@ use tracing::{info, warn};
 use super::{
     Metrics,
     book::{Book, Counters, Gauges, SECONDS, label_set},
+    process::Process,
 };
 use crate::version;
 
 label_set!(Build { version, revision });
 label_set!(Dependency { dependency });
 label_set!(Kind { kind });
+label_set!(Pool { pool });
 
 pub(super) struct Upkeep {
     tasks: Gauge,
-    pool_in_use: Gauge,
+    pool_in_use: Gauges<Pool>,
+    pool_max: Gauges<Pool>,
+    process: Process,
     draining: Gauge,
     dependency: Gauges<Dependency>,
     feed_poll: Histogram,
@@ -32,7 +36,9 @@ impl Upkeep {
         build.get_or_create(&Build { version: version::VERSION, revision }).set(1);
         Self {
             tasks: book.gauge("runtime_tasks", "Tasks that live: sockets, requests, upkeep."),
-            pool_in_use: book.gauge("store_pool_in_use", "Database connections in use."),
+            pool_in_use: book.gauges("store_pool_in_use", "Database connections in use."),
+            pool_max: book.gauges("store_pool_max", "Database connections that may be in use."),
+            process: Process::new(book),
             draining: book.gauge("draining", "1 while this replica is going away."),
             dependency: book.gauges("dependency_up", "1 while the dependency answers."),
             feed_poll: book.histogram("feed_poll_seconds", SECONDS, "Time of a poll of the feed."),
@@ -44,15 +50,18 @@ impl Upkeep {
 
 impl Metrics {
     /// Looked at when somebody asks.
-    pub(super) fn count_tasks(&self) {
+    pub(super) fn look(&self) {
+        self.inner.upkeep.process.look();
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             let tasks = runtime.metrics().num_alive_tasks();
             self.inner.upkeep.tasks.set(i64::try_from(tasks).unwrap_or(i64::MAX));
         }
     }
 
-    pub fn store_pool(&self, in_use: u32) {
-        self.inner.upkeep.pool_in_use.set(in_use.into());
+    pub fn store_pool(&self, pool: &'static str, in_use: u32, max: u32) {
+        let upkeep = &self.inner.upkeep;
+        upkeep.pool_in_use.get_or_create(&Pool { pool }).set(in_use.into());
+        upkeep.pool_max.get_or_create(&Pool { pool }).set(max.into());
     }
 
     pub fn drain_began(&self) {
