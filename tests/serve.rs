@@ -2,10 +2,16 @@
 
 use std::{fs, os::unix::fs::PermissionsExt, path::Path};
 
+use parley::model::ServerFrame;
 use serde_json::{Value, json};
+use sqlx::{Connection, Executor, PgConnection};
 use tempfile::tempdir;
 
-use crate::support::process::{Serving, run, stderr, stdout};
+use crate::support::{
+    client::Person,
+    postgres,
+    process::{Serving, run, stderr, stdout},
+};
 
 /// Runs a command that must succeed; what it printed.
 async fn succeeds(folder: &Path, arguments: &[&str]) -> String {
@@ -130,4 +136,45 @@ async fn the_schema_is_shown_and_applied() {
     assert!(succeeds(folder.path(), &["migrate"]).await.contains("applied"));
     assert!(!succeeds(folder.path(), &["migrate", "status"]).await.contains("pending"));
     assert!(succeeds(folder.path(), &["migrate"]).await.contains("up to date"));
+}
+
+/// During a rollout the next version's migration has run, and this version's
+/// replicas go on.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_schema_is_served_and_a_missing_one_is_refused() {
+    let folder = tempdir().unwrap();
+    succeeds(folder.path(), &["keys", "generate"]).await;
+    let keys = folder.path().join("data/keys.json");
+    let database = postgres::fresh_database().await;
+    let mut connection = PgConnection::connect(&database).await.unwrap();
+    let next = "alter table messages add column mood text;
+        create table moods (name text primary key);
+        insert into _sqlx_migrations
+            (version, description, installed_on, success, checksum, execution_time)
+        select 9999, 'of the next version', installed_on, success, checksum, execution_time
+        from _sqlx_migrations where version = 1";
+    connection.execute(next).await.unwrap();
+    let mut serving = Serving::replica(folder.path(), &database, "", &keys).await;
+    let (ada, bo) = (
+        Person::register(&serving.public, "ada").await,
+        Person::register(&serving.public, "bo").await,
+    );
+    let mut device = bo.connect().await;
+    let id = ada.direct(&bo).await.id;
+    ada.say(id, "as before").await;
+    device
+        .until(|frame| match frame {
+            ServerFrame::MessageNew { payload, .. } => {
+                (payload.body.as_deref() == Some("as before")).then_some(())
+            }
+            _ => None,
+        })
+        .await;
+    serving.signal("TERM");
+    assert_eq!(serving.ended().await, Some(0));
+
+    let database = format!("--database-url={}", postgres::empty_database().await);
+    let output = run(folder.path(), &["serve", "--listen=127.0.0.1:0", &database]).await;
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
+    assert!(stderr(&output).contains("Run `gateway migrate` once"), "{}", stderr(&output));
 }

@@ -5,7 +5,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{Read, Seek, Write},
     os::unix::fs::{MetadataExt, chown},
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -127,12 +127,17 @@ impl Server {
         let postmaster = held.lines().next().expect("a process id").to_owned();
         // A child that is made just now would live on, and keep the next one out.
         let _ = Command::new("kill").args(["-STOP", &postmaster]).status();
+        while state(&postmaster).is_some_and(|state| state != 'T') {
+            std::thread::yield_now();
+        }
         let children = Command::new("pgrep").args(["-P", &postmaster]).output().expect("pgrep");
         let children = String::from_utf8_lossy(&children.stdout).into_owned();
         let all = [postmaster.as_str()].into_iter().chain(children.lines());
         let all: Vec<_> = all.collect();
         let _ = Command::new("kill").arg("-KILL").args(&all).status();
-        while all.iter().any(|id| !has_ended(id)) {
+        // One that is only dying still holds what is shared, and keeps the next
+        // server out.
+        while all.iter().any(|id| state(id).is_some_and(|state| !matches!(state, 'Z' | 'X'))) {
             std::thread::yield_now();
         }
     }
@@ -161,7 +166,11 @@ impl Server {
             self.settings
         );
         let log = self.folder.join("log");
-        run(self.pg_ctl("start").arg("--log").arg(log).arg("--options").arg(settings));
+        let mut start = self.pg_ctl("start");
+        let said = said_by(start.arg("--log").arg(log).arg("--options").arg(settings));
+        if let Some(said) = said {
+            panic!("{said}\n{}", self.log().lines().rev().take(20).collect::<Vec<_>>().join("\n"));
+        }
     }
 
     fn pg_ctl(&self, what: &str) -> Command {
@@ -213,12 +222,10 @@ fn watch(bin: &Path, folder: &Path) -> std::process::Child {
         .expect("a watchdog")
 }
 
-/// Whether a process has let go of all its memory: one that is only dying still
-/// holds what is shared, and keeps the next server out.
-fn has_ended(id: &str) -> bool {
-    let stat = fs::read_to_string(Path::new("/proc").join(id).join("stat"));
-    let state = |stat: String| stat.rsplit(") ").next()?.chars().next();
-    stat.ok().and_then(state).is_none_or(|state| matches!(state, 'Z' | 'X'))
+/// What a process does, as the kernel says it in a letter; none if it is gone.
+fn state(id: &str) -> Option<char> {
+    let stat = fs::read_to_string(Path::new("/proc").join(id).join("stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
 }
 
 /// A command that runs as who may own a Postgres.
@@ -269,17 +276,24 @@ fn binaries() -> Option<PathBuf> {
 
 /// Fails with what the command said.
 fn run(command: &mut Command) {
+    if let Some(said) = said_by(command) {
+        panic!("{said}");
+    }
+}
+
+/// What a command said that failed.
+fn said_by(command: &mut Command) -> Option<String> {
     let said = tempfile::tempfile().expect("a temporary file");
     let copy = || said.try_clone().expect("a descriptor");
     // Not a pipe: the server keeps its end open for as long as it lives.
     let status = command.stdin(Stdio::null()).stdout(copy()).stderr(copy()).status();
     let status = status.unwrap_or_else(|e| panic!("{command:?}: {e}"));
-    if !status.success() {
-        let mut said = said;
-        use std::io::{Read, Seek};
-        let mut text = String::new();
-        let _ = said.flush();
-        let _ = said.rewind().and_then(|()| said.read_to_string(&mut text));
-        panic!("{command:?}: {status}\n{text}");
+    if status.success() {
+        return None;
     }
+    let mut said = said;
+    let mut text = String::new();
+    let _ = said.flush();
+    let _ = said.rewind().and_then(|()| said.read_to_string(&mut text));
+    Some(format!("{command:?}: {status}\n{text}"))
 }
