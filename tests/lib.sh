@@ -46,6 +46,7 @@ need_tools() {
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
+      python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done
