@@ -90,17 +90,34 @@ def known_settings():
     return names | {f"PARLEY_{secret.upper()}_FILE" for secret in secrets}
 
 
-def known_metrics():
-    """Every series that a replica exposes, by name, from the generated table."""
+def labels_of_metrics(only_names=False):
+    """The labels of each metric, from the generated table; of a histogram also
+    by the names of its series."""
     table = (ROOT / "deploy/observability/METRICS.md").read_text()
-    series = set()
-    for name, kind in re.findall(r"^\| `(parley_\w+)` \| (\w+) \|", table, re.M):
-        series |= {name + end for end in ("_bucket", "_sum", "_count")} if kind == "histogram" else {name}
-    assert len(series) > 50
-    return series
+    rows = re.findall(r"^\| `(parley_\w+)` \| (\w+) \| ([^|]*) \|", table, re.M)
+    assert len(rows) > 40
+    if only_names:
+        return {name for name, _, _ in rows}
+    labels = {}
+    for name, kind, text in rows:
+        ends = ("_bucket", "_sum", "_count") if kind == "histogram" else ("",)
+        labels |= {name + end: set(re.findall(r"`(\w+)`", text)) for end in ends}
+    return labels
+
+
+def known_metrics():
+    """Every series that a replica exposes, by name."""
+    return set(labels_of_metrics())
 
 
 def metrics_in(text):
-    """The gateway's series that an expression names. Ours of recording rules have
-    colons."""
+    """The gateway's series that an expression names. Recording rules have colons."""
     return set(re.findall(r"(?<![\w:])parley_\w+(?![\w:])", text))
+
+
+def reproduces(path, content):
+    """Holds a generated file to its source; `make gen` writes it."""
+    if os.environ.get("PARLEY_GENERATE"):
+        (ROOT / path).write_text(content)
+    file = ROOT / path
+    assert file.exists() and file.read_text() == content, f"{path} is out of date: run `make gen`"

@@ -14,7 +14,7 @@ from conftest import OVERLAYS, ROOT, container, known_metrics, known_settings, m
 
 KUBERNETES = ["1.30", "1.34", "1.37"]
 # Custom resources, whose schemas are their controllers'.
-WITHOUT_SCHEMA = {"Gateway", "HTTPRoute", "PodMonitor", "ScaledObject", "TestRun"}
+WITHOUT_SCHEMA = {"Gateway", "HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "TestRun"}
 
 # After the drain, in seconds: the last sockets' farewells and the last answers
 # (5 s each), then the last traces.
