@@ -53,7 +53,8 @@ faults-planted: ## The checker must find each of the planted bugs: T=name for on
 
 .PHONY: gen
 gen: ## Write the files that are generated from the code
-	PARLEY_GENERATE=1 cargo test --test tests -- generated:: repository::the_settings
+	PARLEY_GENERATE=1 cargo test --test tests -- generated:: repository::the_settings repository::the_metrics
+	PARLEY_GENERATE=1 tests/operations/run
 
 .PHONY: web
 web: web/dist/index.html ## Build the web client

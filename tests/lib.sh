@@ -46,6 +46,13 @@ need_tools() {
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
+      python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
+      buildah | debootstrap | podman) command -v "$tool" >/dev/null || packages+=("$tool") ;;
+      nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || packages+=(nginx-light) ;;
+      prometheus)
+        command -v promtool >/dev/null || packages+=(prometheus)
+        command -v amtool >/dev/null || packages+=(prometheus-alertmanager)
+        ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use parley::{config::catalogue, planted};
+use parley::{config::catalogue, metrics::Metrics, planted};
 
 use crate::support::{read, repository, reproduces};
 
@@ -290,6 +290,14 @@ fn the_settings_stand_the_same_everywhere() {
     let (_, after) = rest.split_once(end).expect("the table has an end");
     let table = catalogue::readme_table();
     reproduces("README.md", &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn the_metrics_stand_in_their_table() {
+    let path = "deploy/observability/METRICS.md";
+    let document = read(path);
+    let (head, _) = document.split_once("| metric |").expect("the page has its table");
+    reproduces(path, &format!("{head}{}", Metrics::new().table()));
 }
 
 #[test]

@@ -70,7 +70,9 @@ impl Metrics {
     pub fn table(&self) -> String {
         let mut table = String::from("| metric | kind | labels | |\n|---|---|---|---|\n");
         for row in self.rows() {
-            let labels: Vec<_> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+            // A label named like a keyword is a raw identifier in the code.
+            let label = |label: &&str| format!("`{}`", label.trim_start_matches("r#"));
+            let labels: Vec<_> = row.labels.iter().map(label).collect();
             let (name, kind, labels) = (row.exposed(), row.kind, labels.join(", "));
             table += &format!("| `{name}` | {kind} | {labels} | {} |\n", row.about);
         }
