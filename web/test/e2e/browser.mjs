@@ -3,8 +3,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { nameOf, PASSWORD } from './gateway.mjs';
+import { eventually } from './tools.mjs';
 
 const EXECUTABLE = process.env.PARLEY_CHROMIUM ?? '/usr/bin/chromium';
+/** What fades in or slides has arrived by then. */
+const SETTLED_MS = 3_000;
+
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
   'utf8',
@@ -127,8 +131,24 @@ export class Person {
     return this.page.locator('.toast');
   }
 
+  /** Waits until nothing moves: what is half faded in has colours that nobody is meant to read. */
+  async settled() {
+    const moving = () =>
+      this.page.evaluate(() =>
+        document
+          .getAnimations()
+          .filter(({ effect, playState }) => {
+            const end = effect?.getComputedTiming().endTime ?? 0;
+            return playState === 'running' && end !== Number.POSITIVE_INFINITY;
+          })
+          .map((animation) => ('animationName' in animation ? animation.animationName : 'fade')),
+      );
+    await eventually(moving, (names) => names.length === 0, SETTLED_MS);
+  }
+
   /** Serious and lesser findings alike. */
   async axe() {
+    await this.settled();
     // By evaluation: the page's CSP forbids the script that a tag would bring.
     await this.page.evaluate(axeSource);
     return await this.page.evaluate(async () => {
