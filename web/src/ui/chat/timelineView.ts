@@ -220,8 +220,7 @@ export function createTimelineView(held: Chat) {
       () => {
         const { unread } = chat();
         const after = unread.count > 0 ? unread.read : undefined;
-        if (after === newAfter()) return;
-        setNewAfter(after);
+        if (after !== newAfter()) setNewAfter(after);
         if (after !== undefined && scroller.atBottom()) void openAtDivider(after);
       },
       { defer: true },

@@ -19,7 +19,7 @@ import { text } from '../../strings/en';
 import type { TimelineView } from '../chat/timelineView';
 import { IconButton } from '../kit/IconButton';
 import { createEmojiList } from './emojiList';
-import { meansSend } from './sendKey';
+import { enterSends, meansSend } from './sendKey';
 
 /** From here on the composer says how much room is left. */
 const WARN_AT = 200;
@@ -202,7 +202,7 @@ export function Composer(props: ComposerProps) {
         <textarea
           ref={area}
           rows={1}
-          enterkeyhint="send"
+          enterkeyhint={enterSends() ? 'send' : 'enter'}
           aria-label={editing() === undefined ? text.composer(props.title) : text.editingMessage}
           placeholder={text.composer(props.title)}
           aria-invalid={left() < 0 || error() !== undefined ? 'true' : undefined}
