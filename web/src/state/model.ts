@@ -40,8 +40,6 @@ export function createModel(user: User, auth: Auth) {
     const toasts = createToasts(realClock);
     const [me, setMe] = createSignal(user);
     const [troubled, setTroubled] = createSignal(false);
-    /** Whether the snapshot has been here once: before that, nothing can be called missing. */
-    const [known, setKnown] = createSignal(false);
     const [editing, setEditing] = createSignal<Editing>();
     let disposed = false;
 
@@ -63,7 +61,6 @@ export function createModel(user: User, auth: Auth) {
         if (name !== 'live') return;
         attention.resumed(known());
         if (known()) void checkForUpdate();
-        setKnown(true);
       },
       identified(self) {
         account.remember(self);
@@ -91,6 +88,8 @@ export function createModel(user: User, auth: Auth) {
       topics.track('phase');
       return client.session.phase;
     };
+    /** Whether the snapshot has been here once: before that, nothing can be called missing. */
+    const known = createMemo((before) => before || phase().name === 'live', false);
     const chat = (id: string): Chat | undefined => {
       topics.track(topic.chat(id));
       return client.chats.find(id);
