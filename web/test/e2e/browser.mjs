@@ -6,7 +6,7 @@ import { nameOf, PASSWORD } from './gateway.mjs';
 import { eventually } from './tools.mjs';
 
 const EXECUTABLE = process.env.PARLEY_CHROMIUM ?? '/usr/bin/chromium';
-/** What fades in or slides has arrived by then. */
+/** What fades in or slides has arrived by then; what takes longer shows how time goes by. */
 const SETTLED_MS = 3_000;
 
 const axeSource = readFileSync(
@@ -57,11 +57,13 @@ export class Person {
   /**
    * @param {import('playwright-core').Browser} browser @param {string} url
    * @param {string} username
+   * @param {import('playwright-core').BrowserContextOptions} [options]
    */
-  static async open(browser, url, username) {
+  static async open(browser, url, username, options = {}) {
     const context = await browser.newContext({
       baseURL: url,
       viewport: { width: 1100, height: 700 },
+      ...options,
     });
     context.setDefaultTimeout(8_000);
     return new Person(await context.newPage(), username);
@@ -134,14 +136,16 @@ export class Person {
   /** Waits until nothing moves: what is half faded in has colours that nobody is meant to read. */
   async settled() {
     const moving = () =>
-      this.page.evaluate(() =>
-        document
-          .getAnimations()
-          .filter(({ effect, playState }) => {
-            const end = effect?.getComputedTiming().endTime ?? 0;
-            return playState === 'running' && end !== Number.POSITIVE_INFINITY;
-          })
-          .map((animation) => ('animationName' in animation ? animation.animationName : 'fade')),
+      this.page.evaluate(
+        (longest) =>
+          document
+            .getAnimations()
+            .filter(({ effect, playState }) => {
+              const end = effect?.getComputedTiming().endTime ?? 0;
+              return playState === 'running' && Number(end) <= longest;
+            })
+            .map((animation) => ('animationName' in animation ? animation.animationName : 'fade')),
+        SETTLED_MS,
       );
     await eventually(moving, (names) => names.length === 0, SETTLED_MS);
   }

@@ -107,6 +107,11 @@ export function people({ gateway, browser }) {
     [
       'mute and pin are kept by the server, and a muted conversation raises nothing',
       async () => {
+        await eventually(
+          () => ada.row(bo.user.display_name).textContent(),
+          (label) => label?.includes('unread') === false,
+          3_000,
+        );
         await ada.page.getByRole('button', { name: /^Options for/ }).click();
         await ada.page.getByRole('menuitem', { name: 'Mute' }).click();
         await ada.page.getByRole('button', { name: /^Options for/ }).click();
