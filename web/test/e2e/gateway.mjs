@@ -12,7 +12,7 @@ export async function openGateway() {
   const { PARLEY_URL: url, PARLEY_GATEWAY_BIN: binary } = process.env;
   if (url !== undefined) {
     await untilServing(url);
-    return { url, restart: undefined, stop: async () => {} };
+    return { url, without: undefined, stop: async () => {} };
   }
   if (binary === undefined) throw new Error('set PARLEY_URL or PARLEY_GATEWAY_BIN');
   if (!existsSync(binary)) throw new Error(`there is no gateway at ${binary}`);
@@ -57,15 +57,19 @@ async function startGateway(binary) {
       if (child.exitCode !== null) throw new Error(`the gateway ended:\n${log}`);
     });
   await ready();
-  return {
-    url,
-    /** Kills it without warning and starts it again after `pause`, on the same port and data. */
-    restart: async (/** @type {number} */ pause) => {
-      await end('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, pause));
+  /** Kills it without warning, and starts it again after the task, on the same port and data. */
+  const without = async (/** @type {() => Promise<unknown>} */ task) => {
+    await end('SIGKILL');
+    try {
+      await task();
+    } finally {
       child = start();
       await ready();
-    },
+    }
+  };
+  return {
+    url,
+    without,
     stop: async () => {
       const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
       await end('SIGTERM');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { Person } from '../browser.mjs';
 import { Rest } from '../gateway.mjs';
-import { breakable, eventually, pause, suffix } from '../tools.mjs';
+import { breakable, pause, suffix } from '../tools.mjs';
 
 /** A connection that is away for this long is spoken of. */
 const TROUBLE_MS = 3_000;
@@ -82,7 +82,7 @@ export function manners({ gateway, browser }) {
         await cem.send(withCem, 'hello');
         await ada.page.goto(`/c/${withBo}`);
         await ada.message('hello').waitFor();
-        await ada.page.getByText('Everything').waitFor({ state: 'detached' });
+        await ada.live();
         await ada.composer.fill('one\ntwo\nthree\nfour\nfive');
         await cem.send(withCem, 'swipe me away');
         const toast = ada.toasts().filter({ hasText: 'swipe me away' });
@@ -119,11 +119,7 @@ export function manners({ gateway, browser }) {
         await page.goto('/settings/notifications');
         const ask = page.getByRole('button', { name: 'Turn on notifications' });
         await ask.waitFor();
-        await eventually(
-          async () => (await ada.row(bo.user.display_name).textContent()) ?? '',
-          (label) => label.includes('offline'),
-          5_000,
-        );
+        await ada.live();
         // @ts-expect-error put there above
         const count = () => page.evaluate(() => globalThis.asked.count);
         await cem.send(withCem, 'not now');
@@ -238,6 +234,7 @@ export function manners({ gateway, browser }) {
         const { page } = phone;
         await page.goto('/login');
         await phone.login();
+        await phone.live();
         await phone.row(bo.user.display_name).tap();
         await phone.composer.fill('one line');
         await phone.composer.press('Enter');

@@ -119,6 +119,7 @@ export function people({ gateway, browser }) {
         await ada.page.locator('.chat-header svg[class*="pin"]').waitFor();
         await ada.page.goto('/');
         await ada.page.getByRole('heading', { name: 'Pinned' }).waitFor();
+        await ada.live();
         await bo.send(direct, 'psst');
         await ada.row(`${bo.user.display_name}, 1 unread, offline, muted`).waitFor();
         await pause(300);
@@ -222,6 +223,7 @@ export function people({ gateway, browser }) {
       async () => {
         const { keyboard } = ada.page;
         await ada.page.goto('/');
+        await ada.live();
         await ada.row('Orchard club').focus();
         await keyboard.type(bo.user.display_name.slice(0, 4).toLowerCase());
         assert.ok((await focused()).includes(bo.user.display_name));
