@@ -12,7 +12,7 @@ export async function openGateway() {
   const { PARLEY_URL: url, PARLEY_GATEWAY_BIN: binary } = process.env;
   if (url !== undefined) {
     await untilServing(url);
-    return { url, without: undefined, stop: async () => {} };
+    return { url, data: undefined, without: undefined, stop: async () => {} };
   }
   if (binary === undefined) throw new Error('set PARLEY_URL or PARLEY_GATEWAY_BIN');
   if (!existsSync(binary)) throw new Error(`there is no gateway at ${binary}`);
@@ -56,7 +56,11 @@ async function startGateway(binary) {
     untilServing(url, () => {
       if (child.exitCode !== null) throw new Error(`the gateway ended:\n${log}`);
     });
-  await ready();
+  await ready().catch(async (error) => {
+    await end('SIGKILL');
+    rmSync(data, { recursive: true, force: true });
+    throw error;
+  });
   /** Kills it without warning, and starts it again after the task, on the same port and data. */
   const without = async (/** @type {() => Promise<unknown>} */ task) => {
     await end('SIGKILL');
@@ -69,6 +73,8 @@ async function startGateway(binary) {
   };
   return {
     url,
+    /** Its folder, with the database in it. */
+    data,
     without,
     stop: async () => {
       const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
