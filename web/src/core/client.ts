@@ -10,6 +10,7 @@ import { Marker } from './read/marker';
 import type { Chat } from './sync/chat';
 import { Chats } from './sync/chats';
 import { Healer } from './sync/healer';
+import { KEPT_CHATS, type Kept, restore } from './sync/kept';
 import { Pages } from './timeline/pages';
 import type { Socket } from './wire/connection';
 import { type Phase, Session, Unanswered } from './wire/session';
@@ -25,6 +26,8 @@ export interface ClientEnvironment {
   open(ticket: string): Socket;
   /** Something shown has changed; see `topic`. */
   touch(topic: string): void;
+  /** Of this conversation something may have changed that outlasts the visit. */
+  changed(id: string): void;
   /** A message took its place in the log. */
   arrived(chat: Chat, message: Message): void;
   phase(phase: Phase): void;
@@ -36,8 +39,6 @@ export interface ClientEnvironment {
 
 /** A connection that is back by then was never missed. */
 const TROUBLE_MS = 3_000;
-/** So many timelines stay in memory beside the open one. */
-const KEPT_TIMELINES = 30;
 const PRELOADED = 10;
 const PRELOAD_PAUSE_MS = 150;
 
@@ -133,6 +134,17 @@ export class Client {
     return this.session.phase.name === 'live';
   }
 
+  /** Shows what an earlier visit left, until the server tells what has become of it. */
+  restore(kept: readonly Kept[]): void {
+    for (const one of kept) {
+      for (const user of one.people) this.people.put(user);
+      const chat = restore(one, this.chats.me);
+      this.chats.restore(chat);
+      this.changed(chat.id);
+    }
+    this.env.touch(topic.list);
+  }
+
   /** Shows a conversation; the one shown before keeps only its newest messages. */
   open(id: string | undefined): void {
     if (this.openId === id) return;
@@ -172,7 +184,7 @@ export class Client {
   private leave(id: string): void {
     this.chats.find(id)?.timeline?.trim();
     this.recent.unshift(id);
-    for (const old of this.recent.splice(KEPT_TIMELINES)) {
+    for (const old of this.recent.splice(KEPT_CHATS)) {
       const chat = this.chats.find(old);
       if (chat !== undefined) chat.timeline = undefined;
     }
@@ -218,6 +230,7 @@ export class Client {
       if (id === this.openId && this.pages.newest(chat) !== 'failed') this.pages.open(chat);
     }
     this.env.touch(topic.chat(id));
+    this.env.changed(id);
   }
 
   private arrived(chat: Chat, message: Message): void {

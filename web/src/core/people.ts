@@ -27,6 +27,11 @@ export class People {
     return user;
   }
 
+  /** Without asking. */
+  known(id: string): User | undefined {
+    return this.users.get(id);
+  }
+
   put(user: User): void {
     const known = this.users.get(user.id);
     if (known?.display_name === user.display_name && known.username === user.username) return;

@@ -23,17 +23,22 @@ export function boot(): void {
 export function signedIn(response: AuthResponse): void {
   const current = model();
   const same = current?.me().id === response.user.id;
-  if (!same) current?.dispose();
+  if (!same && current !== undefined) {
+    current.dispose();
+    account.forgetChats(current.me().id);
+  }
   auth.adopt(response);
   account.signedIn(response);
   if (same) current.start();
   else begin(createModel(response.user, auth));
 }
 
-/** The session ended before there was anything to show: back to the sign-in page. */
+/** The session ended before the server told anything: back to the sign-in page. */
 export function dropSession(): void {
+  const id = model()?.me().id;
   account.leave();
   end();
+  if (id !== undefined) account.forgetChats(id);
 }
 
 /** Ends the session here and on the server; what is stored of it goes too. */

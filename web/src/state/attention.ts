@@ -68,9 +68,9 @@ export function createAttention(around: Surroundings) {
       }
     },
 
-    /** The connection is live again after a while. */
-    resumed(): void {
-      if (missed > 0) around.toasts.notice({ text: text.missed(missed) });
+    /** The connection is live, for the first time on this page or again after a while. */
+    resumed(again: boolean): void {
+      if (again && missed > 0) around.toasts.notice({ text: text.missed(missed) });
       missed = 0;
     },
 

@@ -9,6 +9,7 @@ import type { PresenceStatus, User } from '../gen/wire';
 import { account } from '../storage/account';
 import { Database } from '../storage/db';
 import { exclusively } from '../storage/lock';
+import { Persist } from '../storage/persist';
 import { Tabs } from '../storage/tabs';
 import { text } from '../strings/en';
 import { createAttention } from './attention';
@@ -39,27 +40,27 @@ export function createModel(user: User, auth: Auth) {
     const toasts = createToasts(realClock);
     const [me, setMe] = createSignal(user);
     const [troubled, setTroubled] = createSignal(false);
-    /** Whether the snapshot has been here once: before that, nothing can be called missing. */
-    const [known, setKnown] = createSignal(false);
     const [editing, setEditing] = createSignal<Editing>();
+    let disposed = false;
 
     const tabs = new Tabs(user.id, (news) => client.outbox.heard(news));
+    const database = new Database(user.id);
     const client: Client = new Client(user, {
       clock: realClock,
       auth,
       uuid,
-      shelf: new Database(user.id).shelf(),
+      shelf: database.shelf(),
       exclusively: (task) => exclusively(`parley.outbox.${user.id}`, realClock, task),
       tell: (news) => tabs.tell(news),
       open: (ticket) => new WebSocket(socketUrl(ticket)),
       touch: (name) => topics.touch(name),
+      changed: (id) => persist.changed(id),
       troubled: setTroubled,
       phase: ({ name }) => {
         topics.touch('phase');
         if (name !== 'live') return;
-        attention.resumed();
+        attention.resumed(known());
         if (known()) void checkForUpdate();
-        setKnown(true);
       },
       identified(self) {
         account.remember(self);
@@ -69,10 +70,26 @@ export function createModel(user: User, auth: Auth) {
       arrived: (held, message) => attention.arrived(held, message),
     });
 
+    const persist = new Persist({
+      clock: realClock,
+      shelf: database.chats(),
+      find: (id) => client.chats.find(id),
+      ordered: () => client.chats.ordered(),
+      known: (id) => client.people.known(id),
+      signedIn: () => account.user()?.id === user.id,
+    });
+    /** A connection begins where the last visit ended, so this must be known before. */
+    const restored = persist.load().then((kept) => {
+      client.restore(kept);
+      for (const held of client.chats.all) persist.restored(held);
+    });
+
     const phase = () => {
       topics.track('phase');
       return client.session.phase;
     };
+    /** Whether the snapshot has been here once: before that, nothing can be called missing. */
+    const known = createMemo((before) => before || phase().name === 'live', false);
     const chat = (id: string): Chat | undefined => {
       topics.track(topic.chat(id));
       return client.chats.find(id);
@@ -145,6 +162,7 @@ export function createModel(user: User, auth: Auth) {
     onCleanup(watchIdle(realClock, (away) => client.setAway(away)));
     onCleanup(() => {
       client.stop();
+      persist.stop();
       tabs.close();
       toasts.clear();
       attention.dispose();
@@ -180,8 +198,15 @@ export function createModel(user: User, auth: Auth) {
       positions: new Map<string, Position>(),
       editing,
       setEditing,
-      start: () => client.session.start(),
-      dispose,
+      start(): void {
+        void restored.then(() => {
+          if (!disposed) client.session.start();
+        });
+      },
+      dispose(): void {
+        disposed = true;
+        dispose();
+      },
     };
   });
 }

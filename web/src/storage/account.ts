@@ -38,6 +38,14 @@ export const account = {
     local.remove(USER);
   },
 
+  /** What has been said is not for whoever comes next. */
+  forgetChats(user: string): void {
+    new Database(user)
+      .chats()
+      .write([], new Set())
+      .catch(() => {});
+  },
+
   /** Forgets everything of this user but that the browser is known. */
   async forget(user: string): Promise<void> {
     account.leave();

@@ -3,8 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { chromium } from 'playwright-core';
 import { nameOf, PASSWORD } from './gateway.mjs';
+import { eventually } from './tools.mjs';
 
 const EXECUTABLE = process.env.PARLEY_CHROMIUM ?? '/usr/bin/chromium';
+/** A page that was opened has heard from the server by then. */
+const LIVE_MS = 8_000;
+/** What fades in or slides has arrived by then; what takes longer shows how time goes by. */
+const SETTLED_MS = 3_000;
+
 const axeSource = readFileSync(
   createRequire(import.meta.url).resolve('axe-core/axe.min.js'),
   'utf8',
@@ -32,6 +38,8 @@ export async function openBrowser() {
 export class Person {
   /** What the page should never say: script errors, and what the CSP refused. */
   complaints = /** @type {string[]} */ ([]);
+  /** Sockets of the page that have said `live`. */
+  #live = /** @type {Set<unknown>} */ (new Set());
 
   /** @param {import('playwright-core').Page} page @param {string} username */
   constructor(page, username) {
@@ -39,6 +47,15 @@ export class Person {
     this.username = username;
     this.name = nameOf(username);
     page.on('pageerror', (error) => this.complaints.push(`${username}: ${error.message}`));
+    page.on('framenavigated', (frame) => {
+      if (frame === page.mainFrame()) this.#live.clear();
+    });
+    page.on('websocket', (socket) => {
+      socket.on('close', () => this.#live.delete(socket));
+      socket.on('framereceived', ({ payload }) => {
+        if (String(payload).includes('"type":"live"')) this.#live.add(socket);
+      });
+    });
     page.on('console', (message) => {
       const text = message.text();
       // A refused login and a gateway that is down are part of the tests; over plain http a
@@ -53,11 +70,13 @@ export class Person {
   /**
    * @param {import('playwright-core').Browser} browser @param {string} url
    * @param {string} username
+   * @param {import('playwright-core').BrowserContextOptions} [options]
    */
-  static async open(browser, url, username) {
+  static async open(browser, url, username, options = {}) {
     const context = await browser.newContext({
       baseURL: url,
       viewport: { width: 1100, height: 700 },
+      ...options,
     });
     context.setDefaultTimeout(8_000);
     return new Person(await context.newPage(), username);
@@ -127,8 +146,35 @@ export class Person {
     return this.page.locator('.toast');
   }
 
+  /** Waits until what happens now is news: a page shows what it kept before it is connected. */
+  async live() {
+    await eventually(
+      () => Promise.resolve(this.#live.size),
+      (sockets) => sockets > 0,
+      LIVE_MS,
+    );
+  }
+
+  /** Waits until nothing moves: what is half faded in has colours that nobody is meant to read. */
+  async settled() {
+    const moving = () =>
+      this.page.evaluate(
+        (longest) =>
+          document
+            .getAnimations()
+            .filter(({ effect, playState }) => {
+              const end = effect?.getComputedTiming().endTime ?? 0;
+              return playState === 'running' && Number(end) <= longest;
+            })
+            .map((animation) => ('animationName' in animation ? animation.animationName : 'fade')),
+        SETTLED_MS,
+      );
+    await eventually(moving, (names) => names.length === 0, SETTLED_MS);
+  }
+
   /** Serious and lesser findings alike. */
   async axe() {
+    await this.settled();
     // By evaluation: the page's CSP forbids the script that a tag would bring.
     await this.page.evaluate(axeSource);
     return await this.page.evaluate(async () => {

@@ -2,30 +2,17 @@
 // (PARLEY_GATEWAY_BIN) on a free port with a folder of its own.
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { environment, freePort } from './servers.mjs';
 
 const READY_MS = 20_000;
-
-/** @param {number} from */
-async function freePort(from) {
-  for (let port = from; port < 32_000; port += 1) {
-    const free = await new Promise((resolve) => {
-      const server = createServer();
-      server.once('error', () => resolve(false));
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
-    });
-    if (free === true) return port;
-  }
-  throw new Error('no free port below 32000');
-}
 
 export async function openGateway() {
   const { PARLEY_URL: url, PARLEY_GATEWAY_BIN: binary } = process.env;
   if (url !== undefined) {
     await untilServing(url);
-    return { url, restart: undefined, stop: async () => {} };
+    return { url, data: undefined, without: undefined, stop: async () => {} };
   }
   if (binary === undefined) throw new Error('set PARLEY_URL or PARLEY_GATEWAY_BIN');
   if (!existsSync(binary)) throw new Error(`there is no gateway at ${binary}`);
@@ -35,16 +22,14 @@ export async function openGateway() {
 /** @param {string} binary */
 async function startGateway(binary) {
   const data = mkdtempSync(join(tmpdir(), 'parley-e2e-'));
-  const port = await freePort(18_080 + Math.floor(Math.random() * 4_000));
+  const port = await freePort();
   const admin = await freePort(port + 1);
   const url = `http://127.0.0.1:${port}`;
   let log = '';
-  // Without the variables of these tests: the gateway refuses settings it does not know.
-  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('PARLEY_'));
   const start = () => {
     const started = spawn(binary, ['serve'], {
       env: {
-        ...Object.fromEntries(inherited),
+        ...environment,
         PARLEY_LISTEN: `127.0.0.1:${port}`,
         PARLEY_ADMIN_LISTEN: `127.0.0.1:${admin}`,
         PARLEY_DATA_DIR: data,
@@ -71,16 +56,26 @@ async function startGateway(binary) {
     untilServing(url, () => {
       if (child.exitCode !== null) throw new Error(`the gateway ended:\n${log}`);
     });
-  await ready();
-  return {
-    url,
-    /** Kills it without warning and starts it again after `pause`, on the same port and data. */
-    restart: async (/** @type {number} */ pause) => {
-      await end('SIGKILL');
-      await new Promise((resolve) => setTimeout(resolve, pause));
+  await ready().catch(async (error) => {
+    await end('SIGKILL');
+    rmSync(data, { recursive: true, force: true });
+    throw error;
+  });
+  /** Kills it without warning, and starts it again after the task, on the same port and data. */
+  const without = async (/** @type {() => Promise<unknown>} */ task) => {
+    await end('SIGKILL');
+    try {
+      await task();
+    } finally {
       child = start();
       await ready();
-    },
+    }
+  };
+  return {
+    url,
+    /** Its folder, with the database in it. */
+    data,
+    without,
     stop: async () => {
       const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
       await end('SIGTERM');

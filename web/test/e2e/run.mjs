@@ -4,13 +4,17 @@
 import { existsSync } from 'node:fs';
 import { openBrowser } from './browser.mjs';
 import { openGateway } from './gateway.mjs';
+import { details } from './stories/details.mjs';
 import { history } from './stories/history.mjs';
 import { look } from './stories/look.mjs';
+import { manners } from './stories/manners.mjs';
 import { people } from './stories/people.mjs';
+import { replicas } from './stories/replicas.mjs';
 import { tabs } from './stories/tabs.mjs';
 import { talk } from './stories/talk.mjs';
+import { visits } from './stories/visits.mjs';
 
-const stories = { talk, history, tabs, people, look };
+const stories = { talk, history, details, tabs, visits, replicas, manners, people, look };
 
 if (!existsSync(new URL('../../dist/index.html', import.meta.url))) {
   console.error('e2e: dist/ is missing, run `npm run build` first');
@@ -32,9 +36,16 @@ const browser = await openBrowser();
 try {
   for (const [story, tell] of Object.entries(stories)) {
     if (wanted.length > 0 && !wanted.includes(story)) continue;
-    for (const [name, run] of tell({ gateway, browser })) await check(`${story}: ${name}`, run);
+    const ends = /** @type {(() => Promise<void>)[]} */ ([]);
+    const world = {
+      gateway,
+      browser,
+      atEnd: (/** @type {() => Promise<void>} */ end) => ends.push(end),
+    };
+    for (const [name, run] of tell(world)) await check(`${story}: ${name}`, run);
     // Nobody of one story is there in the next.
     for (const context of browser.contexts()) await context.close();
+    for (const end of ends) await end();
   }
 } finally {
   await browser.close();

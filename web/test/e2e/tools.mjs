@@ -5,6 +5,7 @@
  * @typedef {{
  *   gateway: Awaited<ReturnType<typeof import('./gateway.mjs').openGateway>>,
  *   browser: import('playwright-core').Browser,
+ *   atEnd: (end: () => Promise<void>) => void,
  * }} World
  * @typedef {(world: World) => [string, () => Promise<void>][]} Story
  */
@@ -75,4 +76,33 @@ export async function scrollToTop(person) {
     // @ts-expect-error put there above
     return globalThis.drift.worst;
   });
+}
+
+/**
+ * A page whose sockets can be cut, and kept from coming back.
+ * @param {import('playwright-core').Page} page
+ */
+export async function breakable(page) {
+  let broken = false;
+  const open = /** @type {Set<() => Promise<void>>} */ (new Set());
+  await page.routeWebSocket(/\/ws/, async (socket) => {
+    if (broken) {
+      await socket.close();
+      return;
+    }
+    const server = socket.connectToServer();
+    open.add(async () => {
+      await Promise.all([server.close(), socket.close()]);
+    });
+  });
+  return {
+    cut: async () => {
+      broken = true;
+      await Promise.all([...open].map((end) => end()));
+      open.clear();
+    },
+    mend: () => {
+      broken = false;
+    },
+  };
 }

@@ -3,6 +3,7 @@
 import { array, assert, constantFrom, nat, property, record } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Chats } from '../../src/core/sync/chats';
+import { keep, restore } from '../../src/core/sync/kept';
 import { Timeline } from '../../src/core/timeline/timeline';
 import type { Conversation, History, Message, ServerFrame } from '../../src/gen/wire';
 import { ADA, C1, conversation, eventId, ME, message } from '../helpers/wire';
@@ -108,6 +109,9 @@ const step = record({
     'read here',
     'reset',
     'reconnect',
+    'write to disk',
+    'reload',
+    'reload in the middle',
   ),
   pick: nat(1_000),
 });
@@ -115,16 +119,20 @@ const step = record({
 function play(steps: { kind: string; pick: number }[]) {
   const server = new Server();
   let gaps = 0;
-  const chats = new Chats(ME, {
-    changed: () => {},
-    listed: () => {},
-    arrived: () => {},
-    gap: () => {
-      gaps += 1;
-    },
-    // What the client asks the server for when it cannot know; answered at once.
-    stale: () => chats.added(server.snapshot()),
-  });
+  const newChats = (): Chats => {
+    const made: Chats = new Chats(ME, {
+      changed: () => {},
+      listed: () => {},
+      arrived: () => {},
+      gap: () => {
+        gaps += 1;
+      },
+      // What the client asks the server for when it cannot know; answered at once.
+      stale: () => made.added(server.snapshot()),
+    });
+    return made;
+  };
+  let chats = newChats();
   chats.added(server.snapshot());
   let sent = server.last;
   const held = () => {
@@ -141,6 +149,12 @@ function play(steps: { kind: string; pick: number }[]) {
     for (let seq = held().applied.seq + 1; seq <= server.last; seq += 1) deliver(seq);
     sent = server.last;
   };
+  const connect = (): void => {
+    chats.hello();
+    chats.apply({ type: 'conversations', payload: { items: [server.snapshot()], done: true } });
+  };
+  /** What is on the disk: it may be older than what was in memory. */
+  let disk = keep(held(), () => undefined);
   for (const { kind, pick } of steps) {
     const { timeline } = held();
     switch (kind) {
@@ -195,9 +209,19 @@ function play(steps: { kind: string; pick: number }[]) {
         sent = server.last;
         break;
       case 'reconnect':
-        chats.hello();
-        chats.apply({ type: 'conversations', payload: { items: [server.snapshot()], done: true } });
+        connect();
         sync();
+        break;
+      case 'write to disk':
+        disk = structuredClone(keep(held(), () => undefined));
+        break;
+      case 'reload':
+      case 'reload in the middle':
+        chats = newChats();
+        chats.restore(restore(disk, ME));
+        connect();
+        if (kind === 'reload') sync();
+        else sent = held().applied.seq;
         break;
       default:
         throw new Error(kind);

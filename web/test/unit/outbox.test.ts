@@ -237,6 +237,19 @@ describe('the outbox', () => {
     expect(states(one)).toEqual(['sent']);
   });
 
+  it('does not show again what came down the log before the other tab told of it', async () => {
+    const [one, two] = [make(), make()];
+    tabs = [];
+    await one.add(C1, 'faster than its letter');
+    const [letter] = [...stored.values()];
+    if (letter === undefined) throw new Error('not stored');
+    two.echoed(letter.client_msg_id);
+    two.heard(letter);
+    expect(two.of(C1)).toEqual([]);
+    two.heard(letter.client_msg_id);
+    expect(two.unsent).toBe(0);
+  });
+
   it('gives its turn up while there is no connection', async () => {
     const [one, two] = [make(), make()];
     live = false;

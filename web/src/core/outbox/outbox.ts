@@ -48,6 +48,9 @@ interface Rest {
   cancel: (() => void) | undefined;
 }
 
+/** So many messages of mine that came down the log are remembered by their client ids. */
+const MOST_ECHOES = 1_000;
+
 /** Refusals of the connection, not of the message. */
 const NOT_ABOUT_THE_MESSAGE = new Set(['unauthenticated', 'token_expired', 'signed_out']);
 
@@ -60,6 +63,8 @@ export class Outbox {
   private readonly items = new Map<string, Pending>();
   /** Conversations whose last attempt failed; while `cancel` is there, they wait. */
   private readonly rests = new Map<string, Rest>();
+  /** The log may be faster than another tab that tells of the letter. */
+  private readonly echoes = new Set<string>();
   private lastAt = 0;
   /** It is this tab's turn to send; called when there is nothing left to do. */
   private endTurn: (() => void) | undefined;
@@ -125,7 +130,14 @@ export class Outbox {
 
   /** The message itself came down the log. */
   echoed(id: string): void {
-    if (!this.items.has(id)) return;
+    if (!this.items.has(id)) {
+      this.echoes.add(id);
+      for (const oldest of this.echoes) {
+        if (this.echoes.size <= MOST_ECHOES) break;
+        this.echoes.delete(oldest);
+      }
+      return;
+    }
     this.drop(id);
     this.flush();
   }
@@ -141,7 +153,7 @@ export class Outbox {
   heard(news: Letter | string): void {
     const id = typeof news === 'string' ? news : news.client_msg_id;
     const held = this.items.get(id);
-    if (held?.state === 'sent') return;
+    if (held?.state === 'sent' || this.echoes.has(id)) return;
     if (typeof news === 'string') {
       this.items.delete(id);
       if (held !== undefined) this.env.changed(held.conversation_id);
@@ -161,7 +173,8 @@ export class Outbox {
     const letters = await this.env.shelf.all().catch(() => []);
     for (const letter of letters.toSorted(byAge)) {
       this.lastAt = Math.max(this.lastAt, letter.at);
-      if (!this.items.has(letter.client_msg_id)) this.change(arrived(letter));
+      const { client_msg_id: id } = letter;
+      if (!this.items.has(id) && !this.echoes.has(id)) this.change(arrived(letter));
     }
     this.flush();
   }

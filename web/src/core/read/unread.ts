@@ -42,6 +42,11 @@ export class Unread {
     return Math.min(UNREAD_CAP, Math.max(0, total));
   }
 
+  /** Where the log ended when the server counted. */
+  get asOf(): number {
+    return this.base.asOf;
+  }
+
   /** Up to where I have read. */
   get read(): number {
     return this.base.read;

@@ -99,6 +99,11 @@ export class Chats {
     }
   }
 
+  /** A conversation as an earlier visit left it; what the server has told since is newer. */
+  restore(chat: Chat): void {
+    if (!this.chats.has(chat.id)) this.chats.set(chat.id, chat);
+  }
+
   /** A conversation the server told of, by REST or by an event. */
   added(conversation: Conversation): void {
     const chat = this.chats.get(conversation.id);

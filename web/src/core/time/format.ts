@@ -20,10 +20,13 @@ export const timeOf = (at: string): string => time.format(new Date(at));
 export const fullDate = (at: string): string => full.format(new Date(at));
 
 /** "Today", "Yesterday", "Monday", "3 March", "3 March 2024". */
-export function dayOf(at: string, now: number): string {
+export const dayOf = (at: string, now: number): string => capital(onDay(at, now));
+
+/** The same within a sentence. */
+export function onDay(at: string, now: number): string {
   const day = new Date(at);
   const ago = daysAgo(day, now);
-  if (ago === 0 || ago === 1) return capital(relative.format(-ago, 'day'));
+  if (ago === 0 || ago === 1) return relative.format(-ago, 'day');
   if (ago > 1 && ago < 7) return weekday.format(day);
   return (day.getFullYear() === new Date(now).getFullYear() ? dayOfYear : date).format(day);
 }

@@ -113,6 +113,20 @@ export class Timeline {
     return true;
   }
 
+  /** The newest messages as a page of them, which `take` takes back; none if they are not here. */
+  newest(count: number): History | undefined {
+    if (!this.loaded) return undefined;
+    const { from_seq, to_seq } = this.live;
+    const messages = this.slice(from_seq, to_seq);
+    const range = { from_seq: messages.at(-count)?.seq ?? from_seq, to_seq };
+    return {
+      messages: messages.slice(-count),
+      range,
+      has_more_before: range.from_seq !== this.first,
+      has_more_after: false,
+    };
+  }
+
   /** Forgets all but the newest messages. */
   trim(): void {
     const { from_seq, to_seq } = this.live;

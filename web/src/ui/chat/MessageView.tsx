@@ -16,8 +16,10 @@ import { Readers } from './Readers';
 import { type RowContext, Time } from './RowView';
 import { actionsOf } from './rowActions';
 
-/** A touch that stays for this long asks for the actions. */
+/** A touch that stays for this long asks for the actions… */
 const LONG_PRESS_MS = 500;
+/** …and no finger stays nearer than this. */
+const STEADY_PX = 10;
 
 export function MessageView(props: { row: MessageRow; context: RowContext }) {
   const model = useModel();
@@ -25,6 +27,7 @@ export function MessageView(props: { row: MessageRow; context: RowContext }) {
   const name = (): string => model.nameOf(row().sender);
   let element: HTMLLIElement | undefined;
   let press: ReturnType<typeof setTimeout> | undefined;
+  let pressed = { x: 0, y: 0 };
 
   const state = (): string => {
     if (row().state !== 'none') return waitingText(model.client.live, row().state);
@@ -60,12 +63,15 @@ export function MessageView(props: { row: MessageRow; context: RowContext }) {
       onPointerDown={(event) => {
         const { pointerType, clientX: x, clientY: y } = event;
         if (pointerType !== 'touch') return;
+        pressed = { x, y };
         press = setTimeout(() => {
-          if (element !== undefined) props.context.openMenu(row(), element, { x, y });
+          if (element !== undefined) props.context.openMenu(row(), element, { x, y, held: true });
         }, LONG_PRESS_MS);
       }}
       onPointerUp={() => clearTimeout(press)}
-      onPointerMove={() => clearTimeout(press)}
+      onPointerMove={({ clientX, clientY }) => {
+        if (Math.hypot(clientX - pressed.x, clientY - pressed.y) > STEADY_PX) clearTimeout(press);
+      }}
       onPointerCancel={() => clearTimeout(press)}
     >
       <Show

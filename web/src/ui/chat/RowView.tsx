@@ -3,6 +3,7 @@ import { dayOf, fullDate, timeOf } from '../../core/time/format';
 import type { Row } from '../../core/timeline/rows';
 import { useModel } from '../../state/app';
 import { systemText, text } from '../../strings/en';
+import type { MenuPlace } from '../kit/Menu';
 import { MessageView } from './MessageView';
 import type { TimelineView } from './timelineView';
 
@@ -13,7 +14,7 @@ export interface RowContext {
   /** The row that the keyboard, or the pointer, is at. */
   current: Accessor<string | undefined>;
   active: Accessor<string | undefined>;
-  openMenu(row: Kind<'message'>, anchor: HTMLElement, at?: { x: number; y: number }): void;
+  openMenu(row: Kind<'message'>, anchor: HTMLElement, at?: MenuPlace): void;
 }
 
 /** One row, found by its key: the element stays while the message behind it changes. */

@@ -5,7 +5,7 @@ import type { MessageRow } from '../../core/timeline/rows';
 import { useModel } from '../../state/app';
 import { text } from '../../strings/en';
 import { Confirm } from '../kit/Confirm';
-import { Menu, type MenuItem } from '../kit/Menu';
+import { Menu, type MenuItem, type MenuPlace } from '../kit/Menu';
 import { copyMessages } from './copyMessages';
 import { type RowContext, RowView } from './RowView';
 import { actionsOf, menuOf } from './rowActions';
@@ -20,7 +20,7 @@ export function Timeline(props: { view: TimelineView }) {
   const [menu, setMenu] = createSignal<{
     items: MenuItem[];
     anchor: HTMLElement;
-    at: { x: number; y: number } | undefined;
+    at: MenuPlace | undefined;
   }>();
   const [removing, setRemoving] = createSignal<() => void>();
   const [hovered, setHovered] = createSignal<string>();
@@ -29,7 +29,7 @@ export function Timeline(props: { view: TimelineView }) {
   let spacer: HTMLDivElement | undefined;
 
   const ask = (remove: () => void) => setRemoving(() => remove);
-  const openMenu = (row: MessageRow, anchor: HTMLElement, at?: { x: number; y: number }): void => {
+  const openMenu = (row: MessageRow, anchor: HTMLElement, at?: MenuPlace): void => {
     const items = menuOf(actionsOf(model, view, row), ask);
     if (items.length > 0) setMenu({ items, anchor, at });
   };

@@ -213,6 +213,19 @@ export function createTimelineView(held: Chat) {
   if (start !== undefined) void show(start.seq, start.top);
   else if (unreadAfter === undefined) scroller.aim({ at: 'end' });
   else void openAtDivider(unreadAfter);
+  // What was shown before the server had answered is of an earlier visit: this one begins now.
+  createEffect(
+    on(
+      model.known,
+      () => {
+        const { unread } = chat();
+        const after = unread.count > 0 ? unread.read : undefined;
+        if (after !== newAfter()) setNewAfter(after);
+        if (after !== undefined && scroller.atBottom()) void openAtDivider(after);
+      },
+      { defer: true },
+    ),
+  );
   createEffect(
     on(route, (place) => {
       if (place.name !== 'conversation' || place.id !== id) return;
@@ -227,7 +240,7 @@ export function createTimelineView(held: Chat) {
   });
   createEffect(() => {
     tracker.update({
-      attentive: page.attentive() && loaded(),
+      attentive: page.attentive() && loaded() && model.known(),
       seen: seen(),
       newest: chat().applied.seq,
     });

@@ -19,7 +19,10 @@ import { text } from '../../strings/en';
 import type { TimelineView } from '../chat/timelineView';
 import { IconButton } from '../kit/IconButton';
 import { createEmojiList } from './emojiList';
-import { meansSend } from './sendKey';
+import { enterSends, meansSend } from './sendKey';
+
+/** The browser measures the field itself, without a layout of the whole page for it. */
+const SIZES_ITSELF = CSS.supports('field-sizing', 'content');
 
 /** From here on the composer says how much room is left. */
 const WARN_AT = 200;
@@ -59,13 +62,16 @@ export function Composer(props: ComposerProps) {
   });
 
   const grow = (): void => {
-    if (area === undefined) return;
+    if (area === undefined || SIZES_ITSELF) return;
     area.style.height = 'auto';
     area.style.height = `${area.scrollHeight}px`;
-    // Toasts stand above it, however high it is.
-    const { form } = area;
-    form?.closest<HTMLElement>('.shell')?.style.setProperty('--composer', `${form.offsetHeight}px`);
   };
+  // Toasts stand above it, however high it is.
+  const resized = new ResizeObserver(([entry]) => {
+    const height = entry?.borderBoxSize[0]?.blockSize ?? 0;
+    area?.closest<HTMLElement>('.shell')?.style.setProperty('--composer', `${height}px`);
+  });
+  onCleanup(() => resized.disconnect());
   /** Puts a text into the field that was not typed there. */
   const put = (next: string, caret: number): void => {
     if (area === undefined || area.value === next) return;
@@ -93,6 +99,7 @@ export function Composer(props: ComposerProps) {
     }),
   );
   onMount(() => {
+    if (area?.form) resized.observe(area.form);
     // A touch keyboard that opens by itself would cover what there is to read.
     if (!matchMedia('(pointer: coarse)').matches) area?.focus({ preventScroll: true });
   });
@@ -202,7 +209,7 @@ export function Composer(props: ComposerProps) {
         <textarea
           ref={area}
           rows={1}
-          enterkeyhint="send"
+          enterkeyhint={enterSends() ? 'send' : 'enter'}
           aria-label={editing() === undefined ? text.composer(props.title) : text.editingMessage}
           placeholder={text.composer(props.title)}
           aria-invalid={left() < 0 || error() !== undefined ? 'true' : undefined}

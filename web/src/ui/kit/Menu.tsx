@@ -8,13 +8,20 @@ export interface MenuItem {
   run(): void;
 }
 
+/** Where a pointer asked for it. */
+export interface MenuPlace {
+  x: number;
+  y: number;
+  /** The finger is still down: lifting it is not yet a touch beside the menu. */
+  held?: boolean;
+}
+
 interface MenuProps {
   label: string;
   items: MenuItem[];
   /** What it belongs to: it opens beside it, and gives the focus back to it. */
   anchor: HTMLElement;
-  /** Where exactly, if a pointer asked. */
-  at?: { x: number; y: number } | undefined;
+  at?: MenuPlace | undefined;
   onClose(): void;
 }
 
@@ -25,6 +32,7 @@ export function Menu(props: MenuProps) {
   let element: HTMLDivElement | undefined;
   // Held: by the time the menu is gone, whoever opened it may have forgotten.
   const { anchor, at: point } = props;
+  const held = point?.held === true;
 
   const items = (): HTMLElement[] => [
     ...(element?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? []),
@@ -48,6 +56,21 @@ export function Menu(props: MenuProps) {
     element.style.top = `${y}px`;
     items()[0]?.focus();
   });
+  if (held) {
+    // What the browser does for the others. The touch may have taken the focus elsewhere.
+    const outside = (event: PointerEvent): void => {
+      if (element?.contains(event.target as Node) === false) props.onClose();
+    };
+    const onEscape = (event: KeyboardEvent): void => {
+      if (event.key === 'Escape') props.onClose();
+    };
+    document.addEventListener('pointerdown', outside, true);
+    document.addEventListener('keydown', onEscape, true);
+    onCleanup(() => {
+      document.removeEventListener('pointerdown', outside, true);
+      document.removeEventListener('keydown', onEscape, true);
+    });
+  }
   onCleanup(() => {
     const { activeElement } = document;
     const ours = activeElement === document.body || element?.contains(activeElement) === true;
@@ -73,7 +96,7 @@ export function Menu(props: MenuProps) {
       role="menu"
       tabindex="-1"
       aria-label={props.label}
-      popover="auto"
+      popover={held ? 'manual' : 'auto'}
       onKeyDown={onKeyDown}
       onToggle={(event) => {
         if (event.newState === 'closed') props.onClose();

@@ -1,4 +1,4 @@
-import { createSignal, Show } from 'solid-js';
+import { createSignal, type JSX, Show } from 'solid-js';
 import { forgetAccount, useModel } from '../../state/app';
 import { text } from '../../strings/en';
 import { PasswordField } from '../auth/PasswordField';
@@ -26,6 +26,36 @@ export function Profile() {
   );
 }
 
+interface FormProps {
+  title: string;
+  /** What the button that sends it says. */
+  action: string;
+  busy: boolean;
+  onSend: (form: HTMLFormElement) => Promise<void>;
+  children: JSX.Element;
+}
+
+function Form(props: FormProps) {
+  return (
+    <form
+      class="form"
+      noValidate
+      onSubmit={(event) => {
+        event.preventDefault();
+        void props.onSend(event.currentTarget);
+      }}
+    >
+      <h2>{props.title}</h2>
+      {props.children}
+      <div class="actions">
+        <button type="submit" class="button primary" aria-disabled={props.busy}>
+          {props.action}
+        </button>
+      </div>
+    </form>
+  );
+}
+
 function DisplayName() {
   const model = useModel();
   const [name, setName] = createSignal(model.me().display_name);
@@ -41,15 +71,12 @@ function DisplayName() {
     if (saved) model.toasts.notice({ text: text.saved });
   };
   return (
-    <form
-      class="form"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
-      }}
+    <Form
+      title={text.settingsSections.profile}
+      action={text.save}
+      busy={attempt.busy()}
+      onSend={save}
     >
-      <h2>{text.settingsSections.profile}</h2>
       <Field label={text.username} value={model.me().username} readOnly />
       <Field
         label={text.displayName}
@@ -60,12 +87,7 @@ function DisplayName() {
         error={attempt.errorOf('display_name') ?? attempt.other('display_name')}
         onInput={(event) => setName(event.currentTarget.value)}
       />
-      <div class="actions">
-        <button type="submit" class="button primary" aria-disabled={attempt.busy()}>
-          {text.save}
-        </button>
-      </div>
-    </form>
+    </Form>
   );
 }
 
@@ -91,15 +113,12 @@ function Password() {
     model.toasts.notice({ text: text.passwordChanged });
   };
   return (
-    <form
-      class="form"
-      noValidate
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save(event.currentTarget);
-      }}
+    <Form
+      title={text.changePassword}
+      action={text.changePassword}
+      busy={attempt.busy()}
+      onSend={save}
     >
-      <h2>{text.changePassword}</h2>
       <input type="hidden" autocomplete="username" value={model.me().username} />
       <PasswordField
         label={text.currentPassword}
@@ -117,12 +136,7 @@ function Password() {
       <p class="error form-error" role="alert">
         {attempt.other('current_password', 'new_password')}
       </p>
-      <div class="actions">
-        <button type="submit" class="button primary" aria-disabled={attempt.busy()}>
-          {text.changePassword}
-        </button>
-      </div>
-    </form>
+    </Form>
   );
 }
 

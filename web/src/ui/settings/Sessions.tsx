@@ -1,5 +1,5 @@
 import { createResource, For, Show } from 'solid-js';
-import { dayOf, fullDate } from '../../core/time/format';
+import { fullDate, onDay } from '../../core/time/format';
 import type { Device } from '../../gen/wire';
 import { useModel } from '../../state/app';
 import { text } from '../../strings/en';
@@ -30,7 +30,7 @@ export function Sessions() {
                   <span class="hint" title={fullDate(device.last_seen_at)}>
                     {device.current
                       ? text.thisSession
-                      : text.lastSeen(dayOf(device.last_seen_at, Date.now()))}
+                      : text.lastSeen(onDay(device.last_seen_at, Date.now()))}
                   </span>
                 </span>
                 <Show when={!device.current}>

@@ -10,8 +10,32 @@ export function look({ gateway, browser }) {
   /** @type {Person} */ let ada;
   /** @type {Rest} */ let bo;
   let group = '';
+  let sessions = 0;
+  let colorScheme = /** @type {'light' | 'dark'} */ ('light');
 
-  /** Opens each page and overlay in turn. @param {(name: string) => Promise<void>} visit */
+  /** @typedef {(name: string, who?: Person) => Promise<void>} Visit */
+
+  /** The dialog over the page of somebody whose session was ended. @param {Visit} visit */
+  const ended = async (visit) => {
+    const viewport = ada.page.viewportSize() ?? { width: 1100, height: 700 };
+    const options = { viewport, colorScheme, reducedMotion: /** @type {const} */ ('reduce') };
+    sessions += 1;
+    const eve = await Person.open(browser, url, `leve${sessions}${suffix}`, options);
+    await eve.register();
+    const rest = await Rest.login(url, eve.username);
+    const { items } = await rest.get('/devices');
+    for (const device of items) {
+      if (device.current !== true) await rest.delete(`/devices/${device.id}`);
+    }
+    await eve.page.getByRole('dialog').getByText('Your session has ended').waitFor();
+    await visit('session ended', eve);
+    await eve.page.getByRole('dialog').getByRole('button', { name: 'Sign in' }).click();
+    await eve.page.locator('[aria-invalid="true"]').first().waitFor();
+    await visit('session ended, with an error', eve);
+    await eve.page.context().close();
+  };
+
+  /** Opens each page and overlay in turn. @param {Visit} visit */
   const everywhere = async (visit) => {
     const { page } = ada;
     const visitAndClose = async (/** @type {string} */ name) => {
@@ -28,9 +52,18 @@ export function look({ gateway, browser }) {
     await page.getByRole('button', { name: 'More actions' }).click();
     await page.getByRole('menu').waitFor();
     await visitAndClose('message menu');
+    await ada.message('My own words').hover();
+    await page.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: /^Delete/ }).click();
+    await page.getByRole('dialog').getByText('Delete this message?').waitFor();
+    await visitAndClose('deletion of a message');
     await page.getByRole('button', { name: 'Group info' }).click();
     await page.getByRole('dialog').getByText('Members').waitFor();
-    await visitAndClose('group info');
+    await visit('group info');
+    await page.getByRole('button', { name: 'Leave group' }).click();
+    await page.getByRole('dialog').getByText('Leave this group?').waitFor();
+    await visitAndClose('leaving a group');
+    await page.keyboard.press('Escape');
     await page.getByRole('button', { name: /^Options for/ }).click();
     await visitAndClose('conversation menu');
     await page
@@ -70,6 +103,23 @@ export function look({ gateway, browser }) {
     await page.getByRole('dialog').getByLabel('Find people').fill(bo.user.username);
     await page.getByRole('list', { name: 'People found' }).getByRole('button').first().waitFor();
     await visitAndClose('new conversation');
+    await page.goto('/');
+    await ada.row('Choir').waitFor();
+    await ada.live();
+    await bo.send(group, 'And a toast');
+    const toast = ada.toasts().filter({ hasText: 'And a toast' });
+    // It stays while somebody is at it.
+    await toast.hover();
+    await visit('toast');
+    await toast.getByRole('button', { name: 'Close' }).click();
+    await page.goto(`/c/${group}`);
+    await ada.message('And a reply').waitFor();
+    await page.context().setOffline(true);
+    await page.getByText('You’re offline.').waitFor();
+    await visit('offline');
+    await page.context().setOffline(false);
+    await page.getByText('You’re offline.').waitFor({ state: 'detached' });
+    await ended(visit);
     await page.goto('/c/00000000-0000-7000-8000-000000000000');
     await page.getByText('This conversation does not exist').waitFor();
     await visit('no such conversation');
@@ -77,8 +127,8 @@ export function look({ gateway, browser }) {
 
   const axe = async () => {
     const found = /** @type {string[]} */ ([]);
-    await everywhere(async (name) => {
-      for (const finding of await ada.axe()) found.push(`${name}: ${finding}`);
+    await everywhere(async (name, who = ada) => {
+      for (const finding of await who.axe()) found.push(`${name}: ${finding}`);
     });
     assert.deepEqual(found, []);
   };
@@ -118,7 +168,7 @@ export function look({ gateway, browser }) {
         /** @type {[string, () => Promise<void>]} */ ([
           `axe finds nothing on any page or overlay, ${theme}`,
           async () => {
-            const colorScheme = theme === 'dark' ? 'dark' : 'light';
+            colorScheme = theme === 'dark' ? 'dark' : 'light';
             const stranger = await Person.open(browser, url, 'stranger');
             await stranger.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
             for (const path of ['/login', '/register']) {
@@ -145,8 +195,8 @@ export function look({ gateway, browser }) {
           async () => {
             await ada.page.setViewportSize({ width, height });
             const found = /** @type {string[]} */ ([]);
-            await everywhere(async (name) => {
-              const wide = await ada.page.evaluate(() => {
+            await everywhere(async (name, who = ada) => {
+              const wide = await who.page.evaluate(() => {
                 const root = document.documentElement;
                 const over = [
                   ...document.querySelectorAll('dialog[open], :popover-open, main, nav'),

@@ -107,6 +107,11 @@ export function people({ gateway, browser }) {
     [
       'mute and pin are kept by the server, and a muted conversation raises nothing',
       async () => {
+        await eventually(
+          () => ada.row(bo.user.display_name).textContent(),
+          (label) => label?.includes('unread') === false,
+          3_000,
+        );
         await ada.page.getByRole('button', { name: /^Options for/ }).click();
         await ada.page.getByRole('menuitem', { name: 'Mute' }).click();
         await ada.page.getByRole('button', { name: /^Options for/ }).click();
@@ -114,6 +119,7 @@ export function people({ gateway, browser }) {
         await ada.page.locator('.chat-header svg[class*="pin"]').waitFor();
         await ada.page.goto('/');
         await ada.page.getByRole('heading', { name: 'Pinned' }).waitFor();
+        await ada.live();
         await bo.send(direct, 'psst');
         await ada.row(`${bo.user.display_name}, 1 unread, offline, muted`).waitFor();
         await pause(300);
@@ -217,6 +223,7 @@ export function people({ gateway, browser }) {
       async () => {
         const { keyboard } = ada.page;
         await ada.page.goto('/');
+        await ada.live();
         await ada.row('Orchard club').focus();
         await keyboard.type(bo.user.display_name.slice(0, 4).toLowerCase());
         assert.ok((await focused()).includes(bo.user.display_name));

@@ -210,7 +210,7 @@ export function talk({ gateway, browser }) {
     [
       'a killed gateway comes back: nothing missing, nothing doubled',
       async () => {
-        if (gateway.restart === undefined) throw new Error('needs PARLEY_GATEWAY_BIN');
+        if (gateway.without === undefined) throw new Error('needs PARLEY_GATEWAY_BIN');
         await ada.row(bo.name).click();
         await bo.row(ada.name).click();
         await ada.message('three').waitFor();
@@ -220,7 +220,7 @@ export function talk({ gateway, browser }) {
           for (const text of sent) await ada.say(text);
         })();
         await ada.message('burst 5').waitFor();
-        await gateway.restart(4_000);
+        await gateway.without(() => pause(4_000));
         await sending;
         const bursts = (/** @type {string[]} */ texts) =>
           texts.filter((t) => t.startsWith('burst'));
@@ -244,12 +244,13 @@ export function talk({ gateway, browser }) {
     [
       'what is written while the gateway is away is kept, said so, and sent afterwards',
       async () => {
-        if (gateway.restart === undefined) throw new Error('needs PARLEY_GATEWAY_BIN');
-        const back = gateway.restart(6_000);
-        await ada.page.getByText(/Reconnecting|Connecting/).waitFor();
-        await ada.say('written in the dark');
-        await ada.page.reload().catch(() => {});
-        await back;
+        if (gateway.without === undefined) throw new Error('needs PARLEY_GATEWAY_BIN');
+        await gateway.without(async () => {
+          await ada.page.getByText(/Reconnecting|Connecting/).waitFor();
+          await ada.say('written in the dark');
+          await ada.message('written in the dark').waitFor();
+          await assert.rejects(ada.page.reload(), 'there is nobody to answer');
+        });
         await ada.page.goto(`/c/${direct}`);
         await bo.message('written in the dark').waitFor({ timeout: 30_000 });
         await ada.message('written in the dark').waitFor();
