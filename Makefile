@@ -51,6 +51,16 @@ faults-storm: ## Five thousand devices whose replica dies
 faults-planted: ## The checker must find each of the planted bugs: T=name for one
 	@tests/faults/run planted "$(T)"
 
+.PHONY: operations
+operations: ## Walk through the runbook, the dashboards and nginx on real servers
+	cargo build --locked --bin gateway --bin loadtest
+	tests/operations/run live $(if $(T),-k $(T))
+
+.PHONY: image
+image: ## Build the container image and run compose.yaml with it (Debian, root)
+	deploy/images/build
+	deploy/images/try
+
 .PHONY: gen
 gen: ## Write the files that are generated from the code
 	PARLEY_GENERATE=1 cargo test --test tests -- generated:: repository::the_settings repository::the_metrics

@@ -47,7 +47,8 @@ need_tools() {
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
       python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
-      buildah | debootstrap | podman) command -v "$tool" >/dev/null || packages+=("$tool") ;;
+      podman) command -v podman >/dev/null || packages+=(podman runc netavark aardvark-dns iptables) ;;
+      buildah | debootstrap) command -v "$tool" >/dev/null || packages+=("$tool") ;;
       nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || packages+=(nginx-light) ;;
       prometheus)
         command -v promtool >/dev/null || packages+=(prometheus)
