@@ -230,3 +230,21 @@ async fn a_share_is_sent_away_when_asked() {
     assert!(stderr(&late).contains("draining"), "{}", stderr(&late));
     drop(devices);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_leaves_by_age_is_nothing_a_rebalance_waits_for() {
+    let folder = tempdir().unwrap();
+    let arguments = [
+        "--rate-limits=off",
+        "--max-connection-age=1s",
+        "--heartbeat-interval=500ms",
+        "--idle-timeout=10s",
+    ];
+    let replica = Serving::start(folder.path(), &arguments).await;
+    let ada = Person::register(&replica.public, "ada").await;
+    let mut devices = devices(&ada, 4).await;
+    // Told, and with some seconds left.
+    join_all(devices.iter_mut().map(asked_to_leave)).await;
+    let done = run(folder.path(), &["rebalance", &replica.admin_listen(), "--share=1"]).await;
+    assert!(stdout(&done).starts_with("Sending away 0 of 4 connections."), "{}", stdout(&done));
+}

@@ -107,6 +107,7 @@ async fn who_finds_no_place_in_line_is_told_when_to_come(database: Database) {
     assert_eq!(ended, Ended::Closed(1013));
     assert!(after.is_some_and(|after| after > 0), "told when");
     assert!(replica.counted("parley_resumes_refused_total{reason=\"full\"}") >= 3.0);
+    assert_eq!(replica.counted("parley_auth_failures_total"), 0.0, "they are who they say");
 
     // Who waits is served as soon as there is a place; and then all are.
     drop(place);
