@@ -47,7 +47,7 @@ need_tools() {
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
       python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
-      podman) command -v podman >/dev/null || packages+=(podman runc netavark aardvark-dns iptables) ;;
+      podman) command -v podman >/dev/null || packages+=(podman podman-compose runc netavark aardvark-dns iptables) ;;
       buildah | debootstrap) command -v "$tool" >/dev/null || packages+=("$tool") ;;
       nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || packages+=(nginx-light) ;;
       prometheus)
