@@ -47,7 +47,7 @@ need_tools() {
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
       python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
-      podman) command -v podman >/dev/null || packages+=(podman runc netavark aardvark-dns iptables) ;;
+      podman) command -v podman >/dev/null || packages+=(podman podman-compose runc netavark aardvark-dns iptables) ;;
       buildah | debootstrap) command -v "$tool" >/dev/null || packages+=("$tool") ;;
       nginx) command -v nginx >/dev/null || [[ -x /usr/sbin/nginx ]] || packages+=(nginx-light) ;;
       prometheus)
@@ -64,5 +64,14 @@ need_tools() {
   fi
   printf 'Installing %s\n' "${packages[*]}"
   apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  # Servers are for the tests to start: Prometheus' own would take port 9090.
+  local policy=/usr/sbin/policy-rc.d ours="" outcome=0
+  if [[ ! -e $policy ]]; then
+    ours=$policy
+    printf '#!/bin/sh\nexit 101\n' >"$ours"
+    chmod +x "$ours"
+  fi
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null || outcome=$?
+  [[ -z $ours ]] || rm -f "$ours"
+  return "$outcome"
 }

@@ -28,7 +28,7 @@ def test_settings_are_known():
     for file in ("compose.yaml", "systemd/parley@.service", "Containerfile"):
         unknown = parley_variables((DEPLOY / file).read_text()) - known_settings()
         # Variables of compose itself.
-        assert unknown <= {"PARLEY_USER", "PARLEY_IMAGE", "PARLEY_FILES"}, file
+        assert unknown <= {"PARLEY_USER", "PARLEY_IMAGE"}, file
     for replica in REPLICAS:
         assert compose()["services"][replica]["environment"].keys() <= known_settings()
 
