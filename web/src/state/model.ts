@@ -76,6 +76,7 @@ export function createModel(user: User, auth: Auth) {
       find: (id) => client.chats.find(id),
       ordered: () => client.chats.ordered(),
       known: (id) => client.people.known(id),
+      complete: () => known(),
       signedIn: () => account.user()?.id === user.id,
     });
     /** A connection begins where the last visit ended, so this must be known before. */

@@ -17,6 +17,8 @@ export interface PersistEnvironment {
   /** All conversations, the newest activity first. */
   ordered(): Chat[];
   known(user: string): User | undefined;
+  /** The server has told which conversations there are: what is not among them is gone. */
+  complete(): boolean;
   /** Whether this user is still signed in here; nothing is written of one who left. */
   signedIn(): boolean;
 }
@@ -26,7 +28,7 @@ const IDLE_MS = 500;
 /** …and after this long at the latest. */
 const LATEST_MS = 5_000;
 /** A database that has not answered by then is not waited for. */
-const LOAD_MS = 1_000;
+const LOAD_MS = 3_000;
 
 /** Keeps the newest conversations on the disk, behind what is in memory. */
 export class Persist {
@@ -83,7 +85,9 @@ export class Persist {
   private readonly flush = (): void => {
     this.cancel?.();
     this.cancel = undefined;
-    if (this.stopped || this.dirty.size === 0 || !this.env.signedIn()) return;
+    if (this.stopped || this.dirty.size === 0) return;
+    // Before that, what is on the disk is all there is.
+    if (!this.env.complete() || !this.env.signedIn()) return;
     const newest = this.env.ordered().slice(0, KEPT_CHATS);
     const changed = newest.filter((chat) => this.differs(chat));
     const gone = [...this.dirty].some((id) => this.env.find(id) === undefined);

@@ -139,6 +139,7 @@ describe('a conversation that outlasts its visit', () => {
 describe('writing behind', () => {
   let writes: { kept: Kept[]; ids: string[] }[];
   let signedIn: boolean;
+  let complete: boolean;
   let persist: Persist;
   let answer: Promise<Kept[]>;
 
@@ -152,7 +153,7 @@ describe('writing behind', () => {
 
   beforeEach(() => {
     writes = [];
-    signedIn = true;
+    signedIn = complete = true;
     answer = Promise.resolve([]);
     persist = new Persist({
       clock,
@@ -160,6 +161,7 @@ describe('writing behind', () => {
       find: (id) => chats.find(id),
       ordered: () => chats.ordered(),
       known: none,
+      complete: () => complete,
       signedIn: () => signedIn,
     });
     snapshot(conversation({ last_seq: 5 }));
@@ -217,6 +219,20 @@ describe('writing behind', () => {
     expect(writes[1]?.ids).not.toContain('c40');
   });
 
+  it('leaves the disk alone until the server has told which conversations there are', async () => {
+    complete = false;
+    chats = newChats();
+    persist.changed('a conversation with an unsent message');
+    await clock.pass(500);
+    window.dispatchEvent(new Event('pagehide'));
+    expect(writes).toHaveLength(0);
+    complete = true;
+    snapshot(conversation({ last_seq: 5 }));
+    persist.changed(C1);
+    await clock.pass(500);
+    expect(writes.map(({ ids }) => ids)).toEqual([[C1]]);
+  });
+
   it('ends with the session', async () => {
     persist.changed(C1);
     signedIn = false;
@@ -231,7 +247,7 @@ describe('writing behind', () => {
     void persist.load().then((kept) => {
       loaded = kept;
     });
-    await clock.pass(999);
+    await clock.pass(2_999);
     expect(loaded).toBeUndefined();
     await clock.pass(1);
     expect(loaded).toEqual([]);

@@ -306,6 +306,12 @@ export function tabs({ gateway, browser }) {
         await second.page.getByRole('menuitem', { name: 'Sign out' }).click();
         await second.page.waitForURL('**/login');
         await ada.page.waitForURL('**/login');
+        // Nor does the other tab write back what it had.
+        await pause(600);
+        const left = await ada.page.evaluate(async () =>
+          (await indexedDB.databases()).map(({ name }) => name),
+        );
+        assert.deepEqual(left, []);
         assert.deepEqual([...ada.complaints, ...second.complaints], []);
       },
     ],
