@@ -18,10 +18,11 @@ export function look({ gateway, browser }) {
   /** The dialog over the page of somebody whose session was ended. @param {Visit} visit */
   const ended = async (visit) => {
     const viewport = ada.page.viewportSize() ?? { width: 1100, height: 700 };
-    const options = { viewport, colorScheme, reducedMotion: /** @type {const} */ ('reduce') };
+    const options = { colorScheme, reducedMotion: /** @type {const} */ ('reduce') };
     sessions += 1;
     const eve = await Person.open(browser, url, `leve${sessions}${suffix}`, options);
     await eve.register();
+    await eve.page.setViewportSize(viewport);
     const rest = await Rest.login(url, eve.username);
     const { items } = await rest.get('/devices');
     for (const device of items) {
