@@ -62,6 +62,8 @@ class Rig:
         self.settings = {}
 
     def __enter__(self):
+        # Told to end, it takes its servers with it.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
         return self
 
     def __exit__(self, *_):
@@ -240,5 +242,4 @@ def main():
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
     main()
