@@ -13,6 +13,7 @@ use super::{
 use crate::support::client::{Answer, Person};
 
 const ATTEMPT: Duration = Duration::from_secs(5);
+/// Between two attempts, doubled up to a second.
 const AGAIN: Duration = Duration::from_millis(100);
 
 /// An answer, and whether an earlier attempt may have been the one that did it.
@@ -31,7 +32,7 @@ pub struct Request<'a> {
 impl Request<'_> {
     /// Asks one door after the other, beginning at `at`.
     pub async fn settle(&self, doors: &Doors, mut at: usize, history: &History) -> Settled {
-        let mut repeated = false;
+        let (mut repeated, mut wait) = (false, AGAIN);
         loop {
             let api = self.person.at(&doors.door(at));
             let mut request = api.request(self.method.clone(), &self.path).timeout(ATTEMPT);
@@ -54,7 +55,8 @@ impl Request<'_> {
             }
             repeated = true;
             at += 1;
-            super::pause(AGAIN).await;
+            super::pause(wait).await;
+            wait = (wait * 2).min(AGAIN * 10);
         }
     }
 }

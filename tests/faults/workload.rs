@@ -40,6 +40,9 @@ pub struct Workload {
 }
 
 const TICK: Duration = Duration::from_millis(20);
+/// Requests that wait for their answer: people wait too, before they say more. An
+/// outage would otherwise leave behind more attempts than this process can make.
+const UNDER_WAY: usize = 600;
 
 impl Workload {
     pub fn new(world: Arc<World>, cast: Arc<Cast>, dice: Dice) -> Arc<Self> {
@@ -61,7 +64,9 @@ impl Workload {
                 _ = ticks.tick() => {}
             }
             for _ in 0..each {
-                self.act();
+                if self.under_way.len() < UNDER_WAY {
+                    self.act();
+                }
             }
             if second.elapsed() >= Duration::from_secs(1) {
                 second = Instant::now();

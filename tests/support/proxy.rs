@@ -101,7 +101,11 @@ impl Drop for Proxy {
 async fn accept(listener: TcpListener, target: SocketAddr, link: watch::Receiver<Link>) {
     let mut connections = JoinSet::new();
     loop {
-        let Ok((client, _)) = listener.accept().await else { return };
+        let Ok((client, _)) = listener.accept().await else {
+            // Of one connection, or of want of descriptors: neither lasts.
+            tokio::task::yield_now().await;
+            continue;
+        };
         while connections.try_join_next().is_some() {}
         let (mut cut, link) = (link.clone(), link.clone());
         connections.spawn(async move {
