@@ -16,7 +16,7 @@ die() {
 
 # print_results FOLDER: the runners' own lines, without colours.
 print_results() {
-  sed 's/\x1b\[[0-9;]*m//g' "$1"/*.log | grep -E '^test result: |^ *Tests  |^e2e: ' | sed 's/^ *//'
+  sed 's/\x1b\[[0-9;]*m//g' "$1"/*.log | grep -E '^test result: |^ *Tests  |^smoke on |^e2e: ' | sed 's/^ *//'
 }
 
 # The binaries of Postgres stand outside of PATH on Debian.
@@ -46,6 +46,7 @@ need_tools() {
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
+      curl) command -v curl >/dev/null || packages+=(curl) ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done

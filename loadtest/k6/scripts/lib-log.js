@@ -1,0 +1,72 @@
+// What one device has of the log of one conversation. Its numbers are dense, so a device knows by
+// itself what it must still get: no recipient has to hear of the senders, and loss is counted
+// exactly although every k6 VU is a world of its own.
+
+import { Sender } from './lib-message.js';
+
+/** Ids that are kept to be compared one by one at the end. */
+const KEPT = 2000;
+
+export class Log {
+  /** Stands at the entry `seq`, which it need not have. */
+  constructor(seq, eventId) {
+    this.senders = new Map();
+    this.restart(seq, eventId);
+  }
+
+  /** Everything up to `seq` is taken as read, as after a reset. */
+  restart(seq, eventId) {
+    this.begin = seq;
+    this.seq = seq;
+    this.eventId = eventId;
+    /** Entries above a hole: they are not applied before it is closed. */
+    this.beyond = new Map();
+    /** Message ids by seq, complete above `auditedFrom`. */
+    this.ids = new Map();
+    this.auditedFrom = seq;
+  }
+
+  get cursor() {
+    return { seq: this.seq, event_id: this.eventId };
+  }
+
+  /** A new connection goes on from the cursor, and tells again what stood above a hole. */
+  resume() {
+    this.beyond.clear();
+  }
+
+  /** What is wrong with an entry that came: 'duplicated', 'out of order', or null. */
+  take(seq, eventId) {
+    if (seq <= this.seq || this.beyond.has(seq)) return 'duplicated';
+    this.beyond.set(seq, eventId);
+    const early = seq !== this.seq + 1;
+    while (this.beyond.has(this.seq + 1)) {
+      this.seq += 1;
+      this.eventId = this.beyond.get(this.seq);
+      this.beyond.delete(this.seq);
+    }
+    return early ? 'out of order' : null;
+  }
+
+  /** An entry that is a message. */
+  remember(seq, id) {
+    this.ids.set(seq, id);
+    if (this.ids.size <= KEPT) return;
+    const oldest = this.ids.keys().next().value;
+    this.ids.delete(oldest);
+    this.auditedFrom = oldest;
+  }
+
+  sender(from) {
+    let sender = this.senders.get(from);
+    if (sender === undefined) this.senders.set(from, (sender = new Sender()));
+    return sender;
+  }
+
+  /** How many entries up to `target` never came. */
+  missing(target) {
+    let above = 0;
+    for (const seq of this.beyond.keys()) if (seq <= target) above += 1;
+    return Math.max(0, target - this.seq - above);
+  }
+}
