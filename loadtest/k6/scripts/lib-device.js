@@ -76,7 +76,7 @@ export class Device {
     const cursors = {};
     let room = CURSORS;
     for (const [id, log] of this.logs) {
-      log.resume();
+      metrics.outOfOrder.add(log.resume());
       if (room > 0) cursors[id] = log.cursor;
       room -= 1;
     }

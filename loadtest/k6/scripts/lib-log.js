@@ -18,6 +18,7 @@ export class Log {
   restart(seq, eventId) {
     this.begin = seq;
     this.seq = seq;
+    this.highest = seq;
     this.eventId = eventId;
     /** Entries above a hole: they are not applied before it is closed. */
     this.beyond = new Map();
@@ -30,22 +31,32 @@ export class Log {
     return { seq: this.seq, event_id: this.eventId };
   }
 
-  /** A new connection goes on from the cursor, and tells again what stood above a hole. */
+  /**
+   * A new connection goes on from the cursor, and tells again what stood above a hole: how many
+   * entries the last one had passed over. It must not have, even if they come now.
+   */
   resume() {
-    this.beyond.clear();
+    const passedOver = this.missing(this.highest);
+    if (passedOver > 0) {
+      this.beyond.clear();
+      this.senders.clear();
+      this.highest = this.seq;
+    }
+    return passedOver;
   }
 
   /** What is wrong with an entry that came: 'duplicated', 'out of order', or null. */
   take(seq, eventId) {
     if (seq <= this.seq || this.beyond.has(seq)) return 'duplicated';
     this.beyond.set(seq, eventId);
-    const early = seq !== this.seq + 1;
+    const late = seq < this.highest;
+    this.highest = Math.max(this.highest, seq);
     while (this.beyond.has(this.seq + 1)) {
       this.seq += 1;
       this.eventId = this.beyond.get(this.seq);
       this.beyond.delete(this.seq);
     }
-    return early ? 'out of order' : null;
+    return late ? 'out of order' : null;
   }
 
   /** An entry that is a message. */
