@@ -121,8 +121,9 @@ export class Device {
   enter(link, { type, conversation_id: id, seq, event_id, payload }, at) {
     const log = this.logs.get(id);
     if (log === undefined) return;
-    blame(log.take(seq, event_id));
-    if (type !== 'message.new') return;
+    const wrong = log.take(seq, event_id);
+    blame(wrong);
+    if (wrong === 'duplicated' || type !== 'message.new') return;
     log.remember(seq, payload.id);
     if (payload.sender_id === this.user.user_id) this.outbox.echo(payload.client_msg_id, seq);
     const message = read(payload.body);

@@ -15,8 +15,13 @@ export async function eventually(holds, patience) {
   return true;
 }
 
-/** The moment at which something comes that repeats itself since `begin`, at most `period` ago. */
-export const since = (begin, period, now) => (((now - begin) % period) + period) % period;
+/** How long ago something last happened that repeats itself every `period` ms since `begin`. */
+export function since(begin, period, now) {
+  // Clocks are read in whole milliseconds: a little too early is on time, not a period late.
+  const EARLY = 20;
+  const ago = (((now - begin + EARLY) % period) + period) % period;
+  return Math.max(0, ago - EARLY);
+}
 
 /** A number below `limit` that is always the same for a text. */
 export function spread(text, limit) {

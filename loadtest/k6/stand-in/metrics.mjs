@@ -36,6 +36,11 @@ export class Trend extends Metric {
   }
 }
 
+/** Begins anew; for tests. */
+export function forget() {
+  for (const metric of registry.values()) metric.samples = [];
+}
+
 /** The `metrics` of what k6 gives to handleSummary, with the thresholds' outcome. */
 export function summarize(options, seconds) {
   const metrics = {};

@@ -6,7 +6,7 @@ import vm from 'node:vm';
 import { Counter, Trend } from './metrics.mjs';
 
 /** What the script may import or require. `vu` is 0 for the world of setup and summary. */
-const builtIn = (vu, shared) => ({
+const builtIn = (vu, shared, sockets) => ({
   'k6/data': { SharedArray: sharedArray(shared) },
   'k6/execution': {
     default: {
@@ -20,12 +20,12 @@ const builtIn = (vu, shared) => ({
   },
   'k6/http': { default: { asyncRequest } },
   'k6/metrics': { Counter, Trend },
-  'k6/websockets': { WebSocket: Socket },
+  'k6/websockets': { WebSocket: sockets },
 });
 
-/** The exports of the script at `path`, in a world of its own. */
-export async function load(path, vu, shared) {
-  const modules = builtIn(vu, shared);
+/** The exports of the script at `path`, in a world of its own; tests bring sockets of their own. */
+export async function load(path, vu, shared, sockets = Socket) {
+  const modules = builtIn(vu, shared, sockets);
   const globals = {
     __ENV: Object.freeze({ ...process.env }),
     __VU: vu,
