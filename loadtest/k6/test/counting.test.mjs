@@ -1,7 +1,5 @@
 // Whether the scripts notice what a gateway must never do. A device of theirs is given sockets that
 // say what the test wants; nothing else is there.
-//
-//   node --experimental-vm-modules --experimental-websocket loadtest/k6/test/counting.test.mjs
 
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';

@@ -6,7 +6,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 
 const TICKS = 100;
-const PAGE = 4096;
 
 /** Metrics of the gateway that are gauges; everything else is counted from before to after. */
 const GAUGES = ['parley_connections', 'parley_runtime_tasks', 'parley_store_pool_in_use'];
@@ -69,7 +68,8 @@ export class Measure {
         this.seen.set(key, cpu);
       }
       const sum = (key) => figures.reduce((total, each) => total + each[key], 0);
-      const rss = sum('rss');
+      // Postgres' processes share most of theirs: that counts once.
+      const rss = sum('own') + Math.max(0, ...figures.map(({ shared }) => shared));
       found[name] = { cpu_s: this.used[name] ?? 0, rss_mib: rss, descriptors: sum('descriptors') };
       this.highest[name] = Math.max(this.highest[name] ?? 0, rss);
     }
@@ -152,14 +152,17 @@ function processFigures(pid) {
     const fields = statFields(pid);
     // With those of children that have ended: a Postgres loses none of its sessions.
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
-    const rss = (Number(fields[21]) * PAGE) / 2 ** 20;
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+    const mib = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
+    const shared = mib('RssShmem');
+    const own = mib('VmRSS') - shared;
     let descriptors = 0;
     try {
       descriptors = readdirSync(`/proc/${pid}/fd`).length;
     } catch {
       // Somebody else's.
     }
-    return { pid, cpu: ticks / TICKS, rss, descriptors };
+    return { pid, cpu: ticks / TICKS, own, shared, descriptors };
   } catch {
     return null;
   }
