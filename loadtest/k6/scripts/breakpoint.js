@@ -24,5 +24,5 @@ const { options, setup, run, handleSummary } = scenario('breakpoint', {
   },
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -15,5 +15,5 @@ const { options, setup, run, handleSummary } = scenario('connect-ramp', {
   thresholds: () => ({ connects_refused: ['count==0'] }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -11,5 +11,5 @@ const { options, setup, run, handleSummary } = scenario('history', {
   thresholds: () => ({ history_ms: ['max>0'] }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -9,5 +9,5 @@ const { options, setup, run, handleSummary } = scenario('hot-group', {
   hot: true,
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -2,9 +2,9 @@
 // It behaves as a good client does: it resumes from its cursors, has the next socket before it gives
 // up one that was asked to leave, and waits longer each time it is turned away.
 
-import * as metrics from './lib-metrics.js';
 import { Log } from './lib-log.js';
 import { read } from './lib-message.js';
+import * as metrics from './lib-metrics.js';
 import { Outbox, tags } from './lib-outbox.js';
 import { open } from './lib-ws.js';
 
@@ -85,24 +85,42 @@ export class Device {
   }
 
   hear(link, frame, at) {
-    const { type, conversation_id: id, payload } = frame;
-    if (type === 'ack' && frame.id) this.outbox.acknowledged(frame, at);
+    const { type } = frame;
+    if (type === 'ack') this.outbox.acknowledged(frame, at);
     else if (type === 'error') this.complain(frame);
-    else if (type === 'reconnect') this.leave(link, payload.after_ms);
-    else if (link === this.reading) {
-      if (type === 'message.new' || type === 'message.updated' || type === 'log.skip') {
+    else if (type === 'reconnect') this.leave(link, frame.payload.after_ms);
+    else if (link === this.reading) this.follow(link, frame, at);
+  }
+
+  /** What is said on the connection that the log is read from. */
+  follow(link, frame, at) {
+    const { type, conversation_id: id, payload } = frame;
+    switch (type) {
+      case 'message.new':
+      case 'message.updated':
+      case 'log.skip':
         this.enter(link, frame, at);
-      } else if (type === 'conversations') {
-        payload.items.forEach((conversation) => this.meet(conversation));
-      } else if (type === 'live') this.arrive(link, at);
-      else if (type === 'conversation.reset') {
+        break;
+      case 'conversations':
+        for (const conversation of payload.items) this.meet(conversation);
+        break;
+      case 'live':
+        this.arrive(link, at);
+        break;
+      case 'conversation.reset':
         metrics.resets.add(1, { reason: payload.reason });
-        const { last_seq, last_event_id } = payload.conversation;
-        this.logs.get(id).restart(last_seq, last_event_id);
-      } else if (type === 'conversation.added') {
+        this.logs
+          .get(id)
+          .restart(payload.conversation.last_seq, payload.conversation.last_event_id);
+        break;
+      case 'conversation.added':
         this.logs.set(id, new Log(payload.joined_seq - 1, null));
-      } else if (type === 'conversation.removed') this.logs.delete(id);
-      else if (this.on[type] !== undefined) this.on[type](frame, at);
+        break;
+      case 'conversation.removed':
+        this.logs.delete(id);
+        break;
+      default:
+        if (this.on[type] !== undefined) this.on[type](frame, at);
     }
   }
 

@@ -69,9 +69,8 @@ export class Log {
   }
 
   sender(from) {
-    let sender = this.senders.get(from);
-    if (sender === undefined) this.senders.set(from, (sender = new Sender()));
-    return sender;
+    if (!this.senders.has(from)) this.senders.set(from, new Sender());
+    return this.senders.get(from);
   }
 
   /** How many entries up to `target` never came. */

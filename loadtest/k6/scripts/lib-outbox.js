@@ -1,8 +1,8 @@
 // What one device sends. A message is kept until it has a definite answer, and goes out again with
 // the same client_msg_id on the next connection; the time it was meant to be sent stays the first.
 
-import * as metrics from './lib-metrics.js';
 import { write } from './lib-message.js';
+import * as metrics from './lib-metrics.js';
 
 /** Unanswered sends of one connection; the gateway reads on from a socket up to 64. */
 const AT_ONCE = 48;

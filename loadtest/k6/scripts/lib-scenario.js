@@ -102,7 +102,14 @@ export function scenario(name, { numbers, stages, activities, plan, slos, thresh
     const renewal = renewTokens(device, TARGET);
 
     await until(begins);
-    const ours = { ...given, ...(plan ? plan(given, begins) : {}), base: TARGET, devices, begins, ends };
+    const ours = {
+      ...given,
+      ...(plan ? plan(given, begins) : {}),
+      base: TARGET,
+      devices,
+      begins,
+      ends,
+    };
     ours.stages = timed(parts, begins);
     ours.hot = world.hot;
     await Promise.all(activities.map((activity) => activity(device, ours)));

@@ -56,7 +56,9 @@ function text({ scenario, profile, devices, seconds, metrics, failed }) {
   const trends = Object.keys(metrics).filter((name) => /_ms(\{|$)/.test(name));
   for (const name of trends.sort()) {
     const { values } = metrics[name];
-    const figures = ['med', 'p(95)', 'p(99)', 'max'].map((stat) => `${stat} ${round(values[stat])}`);
+    const figures = ['med', 'p(95)', 'p(99)', 'max'].map(
+      (stat) => `${stat} ${round(values[stat])}`,
+    );
     lines.push(`  ${name.padEnd(28)}${figures.join('  ')}  (${values.count})`);
   }
   lines.push('', ...failed.map((each) => `  FAILED ${each}`));

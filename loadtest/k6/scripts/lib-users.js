@@ -11,11 +11,9 @@ const PASSWORD = 'parley-load';
 const GROUP = 8;
 
 /** One copy for all VUs. */
-const seeded = __ENV.TOKENS
-  ? new SharedArray('users', () => JSON.parse(open(__ENV.TOKENS)))
-  : [];
+const seeded = __ENV.TOKENS ? new SharedArray('users', () => JSON.parse(open(__ENV.TOKENS))) : [];
 
-export const isSeeded = seeded.length > 0;
+const isSeeded = seeded.length > 0;
 
 /** The user of a device; when there are more devices than users, some have several. */
 export function userOf(index, { registered }) {

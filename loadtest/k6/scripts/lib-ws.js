@@ -48,7 +48,7 @@ export function open(url, token, { onOpen, onText, onEnd }) {
     if (!over) onText(event.data, event.timestamp || Date.now());
   };
   socket.onerror = (event) => {
-    trouble = String((event && event.error) || '');
+    trouble = String(event.error || '');
   };
   socket.onclose = (event) => end(closeCode(event, trouble));
   return {
@@ -67,7 +67,7 @@ export function open(url, token, { onOpen, onText, onEnd }) {
 
 /** Older versions tell it in the text of the error only: `websocket: close 1012 (…)`. */
 export function closeCode(event, trouble) {
-  if (event && event.code) return event.code === 1006 ? null : event.code;
+  if (event.code) return event.code === 1006 ? null : event.code;
   const told = /\bclose (\d{4})\b/.exec(trouble);
   return told === null || told[1] === '1006' ? null : Number(told[1]);
 }

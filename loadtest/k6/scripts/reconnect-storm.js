@@ -11,7 +11,10 @@ const { options, setup, run, handleSummary } = scenario('reconnect-storm', {
   numbers: ({ seconds }) => ({ seconds: Math.max(seconds, 20) }),
   activities: [send, storm],
   plan: ({ seconds }, begins) => ({
-    storms: Array.from({ length: STORMS }, (_, n) => begins + (seconds * 1000 * (n + 0.5)) / STORMS),
+    storms: Array.from(
+      { length: STORMS },
+      (_, n) => begins + (seconds * 1000 * (n + 0.5)) / STORMS,
+    ),
     share: 1,
     jitter: setting('jitter', 500),
   }),
@@ -19,5 +22,5 @@ const { options, setup, run, handleSummary } = scenario('reconnect-storm', {
   thresholds: (_, devices) => ({ reconnects: [`count>=${devices * STORMS}`] }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

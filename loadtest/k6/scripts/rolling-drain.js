@@ -12,5 +12,5 @@ const { options, setup, run, handleSummary } = scenario('rolling-drain', {
   thresholds: () => ({ reconnects: ['count>0'], connects_refused: ['count==0'] }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -16,5 +16,5 @@ const { options, setup, run, handleSummary } = scenario('smoke', {
   thresholds: () => ({ reconnects: ['count>0'], history_ms: ['max>0'] }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -15,5 +15,5 @@ const { options, setup, run, handleSummary } = scenario('soak', {
   slos: ['delivery', 'ack', 'connect', 'reconnect', 'history'],
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -26,5 +26,5 @@ const { options, setup, run, handleSummary } = scenario('spike', {
   }),
 });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -5,5 +5,5 @@ import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('steady', { activities: [send, read] });
 
-export { options, setup, handleSummary };
+export { handleSummary, options, setup };
 export default run;

@@ -2,24 +2,25 @@
 
 const registry = new Map();
 
+/** Metrics of the same name in other worlds are the same: they share what was added. */
 class Metric {
   constructor(name, type) {
-    const known = registry.get(name);
-    if (known !== undefined) return known;
+    if (!registry.has(name)) registry.set(name, { type, samples: [], tagged: new Map() });
     this.name = name;
-    this.type = type;
-    this.samples = [];
-    this.tagged = new Map();
-    registry.set(name, this);
+    this.held = registry.get(name);
+  }
+
+  get samples() {
+    return this.held.samples;
   }
 
   add(value, tags) {
     if (!Number.isFinite(value)) throw new TypeError(`${this.name}: ${value} is not a number`);
-    this.samples.push(value);
+    this.held.samples.push(value);
     for (const [tag, text] of Object.entries(tags ?? {})) {
       const key = `{${tag}:${text}}`;
-      if (!this.tagged.has(key)) this.tagged.set(key, []);
-      this.tagged.get(key).push(value);
+      if (!this.held.tagged.has(key)) this.held.tagged.set(key, []);
+      this.held.tagged.get(key).push(value);
     }
   }
 }
@@ -44,7 +45,7 @@ export function forget() {
 /** The `metrics` of what k6 gives to handleSummary, with the thresholds' outcome. */
 export function summarize(options, seconds) {
   const metrics = {};
-  for (const { name, type, samples } of registry.values()) {
+  for (const [name, { type, samples }] of registry) {
     if (samples.length > 0) metrics[name] = { type, values: values(type, samples, seconds) };
   }
   for (const [full, expressions] of Object.entries(options.thresholds ?? {})) {

@@ -47,7 +47,10 @@ class FakeSocket {
   }
 
   /** A message of the run, of somebody else unless told otherwise. */
-  bring(seq, { from = 7, number = seq, after = 0, sender = 'other', id = `m${seq}`, key = 'k' } = {}) {
+  bring(
+    seq,
+    { from = 7, number = seq, after = 0, sender = 'other', id = `m${seq}`, key = 'k' } = {},
+  ) {
     const body = JSON.stringify({ run: 'r', from, number, after, at: 900 });
     const payload = { id, seq, sender_id: sender, client_msg_id: key, body };
     this.say({ type: 'message.new', conversation_id: CONVERSATION, seq, event_id: id, payload });
@@ -89,7 +92,10 @@ const atTheEnd = (device) => audit(device, { base: 'http://nowhere', patience: 0
 test('a log without a fault', async () => {
   const { device, socket } = connected();
   for (const seq of [4, 5, 6]) socket.bring(seq);
-  database([4, 5, 6].map((seq) => ({ seq, id: `m${seq}` })), 6);
+  database(
+    [4, 5, 6].map((seq) => ({ seq, id: `m${seq}` })),
+    6,
+  );
   await atTheEnd(device);
   assert.deepEqual(counts(), [0, 0, 0]);
   assert.equal(count('messages_delivered'), 3);
@@ -126,7 +132,10 @@ test('a message behind one that was sent after its answer', () => {
 test('a hole, and the tail', async () => {
   const { device, socket } = connected();
   for (const seq of [4, 6]) socket.bring(seq);
-  database([4, 5, 6, 7].map((seq) => ({ seq, id: `m${seq}` })), 7);
+  database(
+    [4, 5, 6, 7].map((seq) => ({ seq, id: `m${seq}` })),
+    7,
+  );
   await atTheEnd(device);
   assert.equal(count('lost'), 2);
 });
@@ -134,7 +143,13 @@ test('a hole, and the tail', async () => {
 test('a message that is another one than the database has, and one that it has not', async () => {
   const { device, socket } = connected();
   for (const seq of [4, 5, 6]) socket.bring(seq);
-  database([{ seq: 4, id: 'm4' }, { seq: 5, id: 'forged' }], 6);
+  database(
+    [
+      { seq: 4, id: 'm4' },
+      { seq: 5, id: 'forged' },
+    ],
+    6,
+  );
   await atTheEnd(device);
   assert.equal(count('lost'), 2);
 });
@@ -182,7 +197,13 @@ test('an acknowledged message that its own sender never gets', async () => {
   device.outbox.post(CONVERSATION, 900);
   const { id } = socket.sent.at(-1);
   socket.say({ type: 'ack', id, payload: { seq: 4 } });
-  socket.say({ type: 'log.skip', conversation_id: CONVERSATION, seq: 4, event_id: 'e4', payload: {} });
+  socket.say({
+    type: 'log.skip',
+    conversation_id: CONVERSATION,
+    seq: 4,
+    event_id: 'e4',
+    payload: {},
+  });
   database([], 4);
   await atTheEnd(device);
   assert.equal(count('lost'), 1);

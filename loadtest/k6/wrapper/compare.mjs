@@ -11,13 +11,20 @@ const { values, positionals } = parseArgs({
   options: { noise: { type: 'string', default: '10' } },
 });
 if (positionals.length !== 2) {
-  console.error('loadtest/k6/compare BEFORE AFTER [--noise PER_CENT]: folders or summary.json of `run`');
+  console.error(
+    'loadtest/k6/compare BEFORE AFTER [--noise PER_CENT]: folders or summary.json of `run`',
+  );
   process.exit(2);
 }
 const [before, after] = positionals.map(read);
 const least = Number(values.noise) / 100;
 
 for (const difference of otherwise(before, after)) console.log(`! ${difference}`);
+for (const [word, { machine }] of Object.entries({ before, after })) {
+  const { load_before: load, processors } = machine;
+  if (load > processors)
+    console.log(`! ${word}: busy already, a load of ${show(load)} on ${processors}`);
+}
 const rows = [['figure', 'before', 'after', 'difference', 'noise', '']];
 let worse = 0;
 for (const old of before.figures) {
@@ -37,7 +44,10 @@ for (const row of rows) {
   console.log(cells.join('  ').trimEnd());
 }
 for (const name of CORRECTNESS) {
-  const count = after.repeats.reduce((sum, each) => sum + (each.metrics[name]?.values.count ?? 0), 0);
+  const count = after.repeats.reduce(
+    (sum, each) => sum + (each.metrics[name]?.values.count ?? 0),
+    0,
+  );
   if (count > 0) console.log(`${name}: ${count}, and must be 0`);
   if (count > 0) worse += 1;
 }

@@ -4,9 +4,16 @@
 export const FIGURES = [
   { name: 'messages acknowledged', unit: '/s', more: true, from: rate('messages_sent') },
   { name: 'messages delivered', unit: '/s', more: true, from: rate('messages_delivered') },
-  ...['delivery', 'ack', 'connect', 'reconnect', 'catch_up', 'history', 'typing', 'presence'].flatMap(
-    (name) => ['med', 'p(95)', 'p(99)'].map((stat) => trend(name, stat)),
-  ),
+  ...[
+    'delivery',
+    'ack',
+    'connect',
+    'reconnect',
+    'catch_up',
+    'history',
+    'typing',
+    'presence',
+  ].flatMap((name) => ['med', 'p(95)', 'p(99)'].map((stat) => trend(name, stat))),
   trend('generator_late', 'p(99)'),
   { name: 'gateway CPU', unit: 's', from: ({ server }) => server.processes.gateway?.cpu_s },
   {

@@ -153,7 +153,8 @@ function processFigures(pid) {
     // With those of children that have ended: a Postgres loses none of its sessions.
     const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
     const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-    const mib = (key) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
+    const mib = (key) =>
+      Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(status)?.[1] ?? 0) / 1024;
     const shared = mib('RssShmem');
     const own = mib('VmRSS') - shared;
     let descriptors = 0;

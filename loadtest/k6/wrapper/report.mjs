@@ -31,12 +31,12 @@ export function report(summary) {
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
-<title>${escape(title)}</title>
+<title>${plain(title)}</title>
 <style>${STYLE}
 </style>
-<h1>${escape(title)}: ${verdict}</h1>
-<p class="muted">${escape(begun)}, ${summary.seconds} s, ${summary.repeats.length} run(s)
-${note ? `· ${escape(note)}` : ''}</p>
+<h1>${plain(title)}: ${verdict}</h1>
+<p class="muted">${plain(begun)}, ${summary.seconds} s, ${summary.repeats.length} run(s)
+${note ? `· ${plain(note)}` : ''}</p>
 ${warning}
 ${counts(summary)}
 ${failures(summary)}
@@ -49,14 +49,14 @@ ${circumstances(summary)}
 `;
 }
 
-function escape(text) {
+function plain(text) {
   const entities = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
   return String(text).replace(/[&<>"]/g, (character) => entities[character]);
 }
 
 function table(head, rows) {
   const cell = (tag) => (value) =>
-    typeof value === 'object' ? value.html : `<${tag}>${escape(value)}</${tag}>`;
+    typeof value === 'object' ? value.html : `<${tag}>${plain(value)}</${tag}>`;
   const line = (tag, cells) => `<tr>${cells.map(cell(tag)).join('')}</tr>`;
   const body = rows.map((row) => line('td', row)).join('\n');
   return `<div class="wide"><table><thead>${line('th', head)}</thead><tbody>\n${body}\n</tbody></table></div>`;
@@ -68,18 +68,24 @@ const total = ({ repeats }, name) =>
 function counts(summary) {
   const box = (name, kind) => {
     const count = total(summary, name);
-    return `<div><span class="big ${kind(count)}">${show(count)}</span>${escape(name.replaceAll('_', ' '))}</div>`;
+    return `<div><span class="big ${kind(count)}">${show(count)}</span>${plain(name.replaceAll('_', ' '))}</div>`;
   };
   const zero = (count) => (count === 0 ? 'good' : 'bad');
-  const plain = ['messages_sent', 'messages_delivered', 'entries_audited', 'devices_done', 'reconnects'];
+  const others = [
+    'messages_sent',
+    'messages_delivered',
+    'entries_audited',
+    'devices_done',
+    'reconnects',
+  ];
   const boxes = [...CORRECTNESS, 'send_failed'].map((name) => box(name, zero));
-  return `<div class="counts">${[...boxes, ...plain.map((name) => box(name, () => ''))].join('')}</div>`;
+  return `<div class="counts">${[...boxes, ...others.map((name) => box(name, () => ''))].join('')}</div>`;
 }
 
 function failures({ repeats }) {
   const all = repeats.flatMap(({ failed }, n) => failed.map((each) => `run ${n + 1}: ${each}`));
   if (all.length === 0) return '';
-  return `<ul>${all.map((each) => `<li class="bad">${escape(each)}</li>`).join('')}</ul>`;
+  return `<ul>${all.map((each) => `<li class="bad">${plain(each)}</li>`).join('')}</ul>`;
 }
 
 function figures({ figures: found, repeats }) {
@@ -87,7 +93,8 @@ function figures({ figures: found, repeats }) {
   const rows = found.map(({ name, unit, median, low, high }) => {
     // Latencies span decades, so the bars are logarithmic.
     const share = unit === 'ms' ? Math.log1p(median) / Math.log1p(longest) : null;
-    const width = share === null ? '' : `<div class="bar" style="width:${Math.round(share * 100)}%"></div>`;
+    const width =
+      share === null ? '' : `<div class="bar" style="width:${Math.round(share * 100)}%"></div>`;
     const range = repeats.length > 1 ? `${show(low)} to ${show(high)}` : '';
     return [name, `${show(median)} ${unit}`, range, { html: `<td class="bars">${width}</td>` }];
   });

@@ -152,7 +152,9 @@ async function reachable(target) {
   try {
     await fetch(target, { signal: AbortSignal.timeout(5000) });
   } catch {
-    throw new Error(`Nothing answers at ${target}. Say where with --target, or use loadtest/k6/local.`);
+    throw new Error(
+      `Nothing answers at ${target}. Say where with --target, or use loadtest/k6/local.`,
+    );
   }
 }
 
