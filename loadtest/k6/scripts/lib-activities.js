@@ -45,15 +45,18 @@ export async function read(device, plan) {
   }
 }
 
-/** Every fifth of the own messages is edited, and every fifth of those deleted. */
+/**
+ * Every third of the own messages is edited or deleted in turn. Never both: requests of one
+ * connection may overtake each other, and what is deleted cannot be edited.
+ */
 export async function change(device, plan) {
   let count = 0;
-  device.outbox.onSent = (conversation, seq) => {
+  device.outbox.onSent = (conversation_id, seq) => {
     count += 1;
-    if (count % 5 !== 0 || Date.now() > plan.ends) return;
-    const place = { conversation_id: conversation, seq };
-    device.tell({ type: 'message.edit', payload: { ...place, body: `edited ${count}` } });
-    if (count % 25 === 0) device.tell({ type: 'message.delete', payload: place });
+    if (count % 3 !== 0 || Date.now() > plan.ends) return;
+    const place = { conversation_id, seq };
+    if (count % 2 === 0) device.tell({ type: 'message.delete', payload: place });
+    else device.tell({ type: 'message.edit', payload: { ...place, body: `edited ${count}` } });
   };
 }
 

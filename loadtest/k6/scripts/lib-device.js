@@ -169,7 +169,10 @@ export class Device {
 
   complain(frame) {
     if (frame.id) this.outbox.refused(frame);
-    else metrics.sendFailed.add(1, { code: frame.payload.code });
+    else {
+      console.warn(`device ${this.index} was told: ${frame.payload.code}`);
+      metrics.sendFailed.add(1, { code: frame.payload.code });
+    }
   }
 
   /** The gateway drains, or has too much to do: it says when to come again. */

@@ -94,6 +94,7 @@ export class Outbox {
       return;
     }
     this.close(message);
+    console.warn(`device ${this.from} may not send: ${code}`);
     metrics.sendFailed.add(1, { code });
     this.pump();
   }

@@ -130,10 +130,14 @@ async function once(tool, script, env, raw, measure) {
   const unwatch = measure.watch();
   const [command, ...options] = tool.command;
   const child = spawn(command, [...options, script], { env, stdio: 'inherit' });
+  const pass = (signal) => child.kill(signal);
+  const signals = ['SIGINT', 'SIGTERM'];
+  for (const signal of signals) process.on(signal, pass);
   const code = await new Promise((done, fail) => {
     child.on('error', fail);
     child.on('exit', (status, signal) => done(status ?? `signal ${signal}`));
   });
+  for (const signal of signals) process.off(signal, pass);
   unwatch();
   const after = await measure.snapshot();
   if (!existsSync(raw)) throw new Error(`${tool.name} ended with ${code} and without a summary.`);
