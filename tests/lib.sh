@@ -1,4 +1,4 @@
-# Shared by tests/run, tests/check and .ci/run.
+# Shared by tests/run, tests/check, .ci/run and loadtest/k6/local.
 
 # stage NAME COMMAND…: runs it and says how long it took.
 stage() {

@@ -9,7 +9,7 @@ const STEPS = setting('steps', 8);
 const names = Array.from({ length: STEPS }, (_, n) => `step${n + 1}`);
 
 const { options, setup, run, handleSummary } = scenario('breakpoint', {
-  numbers: ({ seconds }) => ({ step_seconds: Math.max(5, seconds / 4), patience: 120 }),
+  numbers: ({ duration }) => ({ step_seconds: Math.max(5, duration / 4), patience: 120 }),
   stages: ({ rate, step_seconds: seconds }) =>
     names.map((stage, n) => ({ stage, seconds, rate: rate * 1.5 ** n })),
   activities: [send],

@@ -4,10 +4,10 @@ import { send } from './lib-activities.js';
 import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('connect-ramp', {
-  numbers: ({ per_vu, ramp, seconds, rate }) => ({
+  numbers: ({ per_vu, ramp, duration, rate }) => ({
     per_vu: per_vu * 2,
     ramp: ramp * 3,
-    seconds: Math.min(seconds, 30),
+    duration: Math.min(duration, 30),
     rate: rate / 10,
   }),
   activities: [send],

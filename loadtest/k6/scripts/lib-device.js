@@ -109,9 +109,8 @@ export class Device {
         break;
       case 'conversation.reset':
         metrics.resets.add(1, { reason: payload.reason });
-        this.logs
-          .get(id)
-          .restart(payload.conversation.last_seq, payload.conversation.last_event_id);
+        this.logs.delete(id);
+        this.meet(payload.conversation);
         break;
       case 'conversation.added':
         this.logs.set(id, new Log(payload.joined_seq - 1, null));

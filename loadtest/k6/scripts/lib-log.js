@@ -8,14 +8,8 @@ import { Sender } from './lib-message.js';
 const KEPT = 2000;
 
 export class Log {
-  /** Stands at the entry `seq`, which it need not have. */
+  /** Stands at the entry `seq`, which it need not have: everything up to it is taken as read. */
   constructor(seq, eventId) {
-    this.senders = new Map();
-    this.restart(seq, eventId);
-  }
-
-  /** Everything up to `seq` is taken as read, as after a reset. */
-  restart(seq, eventId) {
     this.begin = seq;
     this.seq = seq;
     this.highest = seq;
@@ -25,6 +19,7 @@ export class Log {
     /** Message ids by seq, complete above `auditedFrom`. */
     this.ids = new Map();
     this.auditedFrom = seq;
+    this.senders = new Map();
   }
 
   get cursor() {

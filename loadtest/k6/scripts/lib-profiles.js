@@ -7,7 +7,7 @@ const PROFILES = {
     vus: 4, // JavaScript worlds; more of them use more cores
     per_vu: 5, // devices in each
     ramp: 2, // seconds in which all connect
-    seconds: 10, // of load
+    duration: 10, // seconds of load
     rate: 20, // messages a second, by all senders together
     hot_rate: 5, // the same in the one group of everybody
     size: 200, // bytes of a message
@@ -20,7 +20,7 @@ const PROFILES = {
     vus: 20,
     per_vu: 10,
     ramp: 10,
-    seconds: 120,
+    duration: 120,
     rate: 50,
     hot_rate: 10,
     size: 200,
@@ -33,7 +33,7 @@ const PROFILES = {
     vus: 200,
     per_vu: 25,
     ramp: 60,
-    seconds: 600,
+    duration: 600,
     rate: 500,
     hot_rate: 10,
     size: 200,
@@ -47,7 +47,7 @@ const PROFILES = {
     vus: 1000,
     per_vu: 50,
     ramp: 300,
-    seconds: 1800,
+    duration: 1800,
     rate: 2000,
     hot_rate: 20,
     size: 200,

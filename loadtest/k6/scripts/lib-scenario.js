@@ -34,7 +34,7 @@ export function scenario(name, { numbers, stages, activities, plan, slos, thresh
   const devices = given.vus * given.per_vu;
   // Of several k6 that share a run, each judges its own part.
   const own = Math.floor(given.vus / setting('runners', 1)) * given.per_vu;
-  const parts = stages ? stages(given) : [{ seconds: given.seconds, rate: given.rate }];
+  const parts = stages ? stages(given) : [{ seconds: given.duration, rate: given.rate }];
   const load = parts.reduce((sum, part) => sum + part.seconds, 0);
   const longest = LEAD_MS / 1000 + given.ramp + SETTLE + load + given.quiet + 4 * given.patience;
 

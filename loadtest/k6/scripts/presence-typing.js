@@ -4,7 +4,7 @@ import { comeAndGo, send, type } from './lib-activities.js';
 import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('presence-typing', {
-  numbers: ({ rate, seconds }) => ({ rate: rate / 5, seconds: Math.max(seconds, 20) }),
+  numbers: ({ rate, duration }) => ({ rate: rate / 5, duration: Math.max(duration, 20) }),
   activities: [send, type, comeAndGo],
   plan: () => ({ watched: 50 }),
   slos: ['delivery', 'ack', 'typing', 'presence'],

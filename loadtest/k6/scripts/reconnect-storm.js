@@ -8,12 +8,12 @@ import { scenario } from './lib-scenario.js';
 const STORMS = 3;
 
 const { options, setup, run, handleSummary } = scenario('reconnect-storm', {
-  numbers: ({ seconds }) => ({ seconds: Math.max(seconds, 20) }),
+  numbers: ({ duration }) => ({ duration: Math.max(duration, 20) }),
   activities: [send, storm],
-  plan: ({ seconds }, begins) => ({
+  plan: ({ duration }, begins) => ({
     storms: Array.from(
       { length: STORMS },
-      (_, n) => begins + (seconds * 1000 * (n + 0.5)) / STORMS,
+      (_, n) => begins + (duration * 1000 * (n + 0.5)) / STORMS,
     ),
     share: 1,
     jitter: setting('jitter', 500),

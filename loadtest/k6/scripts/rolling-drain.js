@@ -6,7 +6,7 @@ import { read, send } from './lib-activities.js';
 import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('rolling-drain', {
-  numbers: ({ seconds }) => ({ seconds: Math.max(seconds, 60) }),
+  numbers: ({ duration }) => ({ duration: Math.max(duration, 60) }),
   activities: [send, read],
   slos: ['delivery', 'ack', 'connect', 'reconnect'],
   thresholds: () => ({ reconnects: ['count>0'], connects_refused: ['count==0'] }),

@@ -6,9 +6,9 @@ import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('smoke', {
   activities: [send, read, change, type, comeAndGo, history, storm],
-  plan: ({ seconds }, begins) => ({
+  plan: ({ duration }, begins) => ({
     watched: 50,
-    storms: [begins + seconds * 500],
+    storms: [begins + duration * 500],
     share: 0.5,
     jitter: 500,
   }),

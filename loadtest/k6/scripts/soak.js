@@ -5,10 +5,13 @@ import { history, read, send, storm } from './lib-activities.js';
 import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('soak', {
-  numbers: ({ seconds, reads }) => ({ seconds: Math.max(seconds, 1800), reads: reads / 4 }),
+  numbers: ({ duration, reads }) => ({ duration: Math.max(duration, 1800), reads: reads / 4 }),
   activities: [send, read, history, storm],
-  plan: ({ seconds }, begins) => ({
-    storms: Array.from({ length: Math.floor(seconds / 60) }, (_, n) => begins + (n + 0.5) * 60_000),
+  plan: ({ duration }, begins) => ({
+    storms: Array.from(
+      { length: Math.floor(duration / 60) },
+      (_, n) => begins + (n + 0.5) * 60_000,
+    ),
     share: 0.05,
     jitter: 5000,
   }),

@@ -6,12 +6,12 @@ import { setting, slo } from './lib-profiles.js';
 import { scenario } from './lib-scenario.js';
 
 const { options, setup, run, handleSummary } = scenario('spike', {
-  numbers: ({ seconds }) => ({ seconds: Math.max(seconds, 20) }),
-  stages: ({ seconds, rate }) => [
-    { stage: 'before', seconds: seconds * 0.3, rate },
-    { stage: 'spike', seconds: seconds * 0.2, rate: rate * setting('factor', 10) },
-    { stage: 'recovery', seconds: seconds * 0.1, rate },
-    { stage: 'after', seconds: seconds * 0.4, rate },
+  numbers: ({ duration }) => ({ duration: Math.max(duration, 20) }),
+  stages: ({ duration, rate }) => [
+    { stage: 'before', seconds: duration * 0.3, rate },
+    { stage: 'spike', seconds: duration * 0.2, rate: rate * setting('factor', 10) },
+    { stage: 'recovery', seconds: duration * 0.1, rate },
+    { stage: 'after', seconds: duration * 0.4, rate },
   ],
   activities: [send],
   slos: ['connect'],

@@ -81,6 +81,7 @@ async function main() {
   const tokens = given.tokens && resolve(given.tokens);
 
   const begun = new Date();
+  const generator = machine();
   const time = begun.toISOString().slice(0, 19).replace(/[-:]/g, '').replace('T', '-');
   const target = process.env.CARGO_TARGET_DIR ?? join(repository, 'target');
   const folder = resolve(given.out ?? join(target, 'loadtest', `${scenario}-${time}`));
@@ -92,7 +93,7 @@ async function main() {
     redis: given.redis,
     postgres: given.postgres,
   });
-  const settings = Object.fromEntries(given.set.map((each) => pair(each, '--set')));
+  const settings = Object.fromEntries(given.set.map(upperCase));
   const repeats = [];
   for (let n = 1; n <= Number(given.repeat); n += 1) {
     const raw = join(folder, `k6-${n}.json`);
@@ -112,7 +113,7 @@ async function main() {
     target: given.target,
     settings,
     dataset: dataset(tokens),
-    machine: machine(),
+    machine: generator,
     versions: await versions(given),
     passed: repeats.every(({ passed }) => passed),
     figures: gather(repeats),
@@ -166,6 +167,12 @@ function pair(text, flag) {
   const at = text.indexOf('=');
   if (at < 1) throw new Error(`${flag} ${text}: NAME=VALUE is meant.`);
   return [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Settings are environment variables. */
+function upperCase(text) {
+  const [name, value] = pair(text, '--set');
+  return [name.toUpperCase(), value];
 }
 
 function namedPids(text) {
