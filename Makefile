@@ -35,6 +35,10 @@ bench-web: web/dist/index.html ## Measure the web client in a browser: switching
 	cargo build --locked --bin gateway
 	cd web && PARLEY_GATEWAY_BIN=$(abspath $(TARGET))/debug/gateway npm run --silent bench
 
+.PHONY: loadtest
+loadtest: ## A smoke test and two minutes of load on replicas of its own, with a report
+	@loadtest/k6/local
+
 .PHONY: check
 check: ## Formatting, lints, dependencies, generated files
 	@tests/check

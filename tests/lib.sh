@@ -1,4 +1,4 @@
-# Shared by tests/run, tests/check and .ci/run.
+# Shared by tests/run, tests/check, .ci/run and loadtest/k6/local.
 
 # stage NAME COMMAND…: runs it and says how long it took.
 stage() {
@@ -16,7 +16,7 @@ die() {
 
 # print_results FOLDER: the runners' own lines, without colours.
 print_results() {
-  sed 's/\x1b\[[0-9;]*m//g' "$1"/*.log | grep -E '^test result: |^ *Tests  |^e2e: ' | sed 's/^ *//'
+  sed 's/\x1b\[[0-9;]*m//g' "$1"/*.log | grep -E '^test result: |^ *Tests  |^smoke on |^e2e: ' | sed 's/^ *//'
 }
 
 # The binaries of Postgres stand outside of PATH on Debian.
@@ -54,6 +54,7 @@ need_tools() {
         command -v promtool >/dev/null || packages+=(prometheus)
         command -v amtool >/dev/null || packages+=(prometheus-alertmanager)
         ;;
+      curl) command -v curl >/dev/null || packages+=(curl) ;;
       chromium) command -v chromium >/dev/null || packages+=(chromium) ;;
     esac
   done
