@@ -110,10 +110,17 @@ REPLICAS = [
     ("Bytes a second", "Bps", [
         ("received {{instance}}", rate("parley_bytes_received_total", "instance")),
         ("sent {{instance}}", rate("parley_bytes_sent_total", "instance"))]),
+    ("Waiting for their sockets", "bytes", [("{{instance}}", now("parley_outbound_queued_bytes"))]),
     ("Closed as too slow, a second", "ops", [("{{instance}}", rate("parley_slow_consumer_closes_total", "instance"))]),
-    ("Connections to the database in use", "short", [("{{instance}}", now("parley_store_pool_in_use"))]),
+    ("Share of connections to the database in use", "percentunit", [
+        ("{{instance}} {{pool}}",
+         f'{now("parley_store_pool_in_use", "instance, pool")} / {now("parley_store_pool_max", "instance, pool")}')]),
     ("Channels listened to", "short", [("{{instance}}", now("parley_bus_subscriptions"))]),
     ("Sweep of presence leases", "s", percentiles("parley_presence_sweep_seconds")),
+    ("Cores in use", "short", [("{{instance}}", rate("parley_process_cpu_seconds_total", "instance"))]),
+    ("Memory", "bytes", [("{{instance}}", now("parley_process_resident_bytes"))]),
+    ("Share of open files", "percentunit", [
+        ("{{instance}}", f'{now("parley_process_open_fds")} / {now("parley_process_max_fds")}')]),
     ("Tasks", "short", [("{{instance}}", now("parley_runtime_tasks"))]),
     ("Not accepted, a second", "ops", [("{{instance}}", rate("parley_accept_errors_total", "instance"))]),
 ]
