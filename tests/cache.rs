@@ -121,14 +121,14 @@ impl Rig {
         self.cache.statuses(&[user]).await[0]
     }
 
-    /// Sweeps until it finds news of this user, and tells them.
-    async fn news_of(&self, user: UserId) -> PresenceStatus {
+    /// Sweeps, and tells what it finds, until it finds this.
+    async fn finds(&self, user: UserId, status: PresenceStatus) {
         eventually("news of the user", SOON, async || {
             let swept = self.cache.sweep(self.clock.now()).await;
             self.cache.told(&swept.transitions).await;
-            swept.transitions.iter().find(|t| t.user == user).map(|t| t.status)
+            swept.transitions.contains(&Transition { user, status }).then_some(())
         })
-        .await
+        .await;
     }
 }
 
@@ -173,9 +173,9 @@ async fn a_user_is_online_while_any_lease_says_so(rig: Rig) {
     assert_eq!(rig.status(user).await, Online);
     // The one that says away still speaks when the other has left.
     rig.release(user, 2).await;
-    assert_eq!(rig.news_of(user).await, Away);
+    rig.finds(user, Away).await;
     rig.release(user, 1).await;
-    assert_eq!(rig.news_of(user).await, Offline);
+    rig.finds(user, Offline).await;
     assert_eq!(rig.cache.statuses(&[user, UserId::new()]).await, [Offline, Offline]);
 }
 
@@ -189,14 +189,25 @@ async fn a_reload_within_the_grace_does_not_flicker(rig: Rig) {
     let back = rig.cache.lease(user, 2, SettablePresence::Online, rig.clock.now(), LONG).await;
     assert_eq!(back, None, "nobody need know");
     rig.release(user, 2).await;
-    assert_eq!(rig.news_of(user).await, Offline);
+    rig.finds(user, Offline).await;
 }
 
 async fn a_lease_that_is_not_renewed_runs_out(rig: Rig) {
     let user = UserId::new();
     rig.lease(user, 1, SettablePresence::Online, GRACE).await;
     assert_eq!(rig.status(user).await, Online);
-    assert_eq!(rig.news_of(user).await, Offline);
+    rig.finds(user, Offline).await;
+}
+
+/// Where nothing is told again later, whoever told is told at once what it missed.
+#[tokio::test]
+async fn who_came_back_while_their_end_was_told_is_told_of_again() {
+    let rig = in_process();
+    let user = UserId::new();
+    rig.lease(user, 1, SettablePresence::Online, LONG).await;
+    let told = [Transition { user, status: Offline }];
+    assert_eq!(rig.cache.told(&told).await, [Transition { user, status: Online }]);
+    assert_eq!(rig.cache.told(&[Transition { user, status: Online }]).await, []);
 }
 
 async fn a_burst_then_a_wait(rig: Rig) {

@@ -140,13 +140,22 @@ impl Cache {
         }
     }
 
-    /// The watchers of these users know. Who is not reported here is reported
-    /// by a later sweep again, perhaps to another replica.
-    pub async fn told(&self, transitions: &[Transition]) {
-        if let Kept::Redis(redis) = &self.kept
-            && !transitions.is_empty()
-        {
-            redis.told(transitions).await;
+    /// The watchers of these users know; what of it is no longer so must be told
+    /// as well. Who is not reported here is reported by a later sweep again,
+    /// perhaps to another replica.
+    pub async fn told(&self, transitions: &[Transition]) -> Vec<Transition> {
+        match &self.kept {
+            _ if transitions.is_empty() => vec![],
+            Kept::Local(_) => {
+                let users: Vec<_> = transitions.iter().map(|told| told.user).collect();
+                let now = transitions.iter().zip(self.statuses(&users).await);
+                let changed = now.filter(|(told, status)| told.status != *status);
+                changed.map(|(told, status)| Transition { status, ..*told }).collect()
+            }
+            Kept::Redis(redis) => {
+                redis.told(transitions).await;
+                vec![]
+            }
         }
     }
 

@@ -106,8 +106,16 @@ impl Chat {
     }
 
     async fn tell_presence(&self, transitions: &[Transition]) {
+        let mut overtaken = self.tell_once(transitions).await;
+        while !overtaken.is_empty() {
+            overtaken = self.tell_once(&overtaken).await;
+        }
+    }
+
+    /// What of it has changed meanwhile.
+    async fn tell_once(&self, transitions: &[Transition]) -> Vec<Transition> {
         if transitions.is_empty() {
-            return;
+            return vec![];
         }
         let now = self.inner.clock.now();
         let signal = |Transition { user, status }: &Transition| {
@@ -118,8 +126,9 @@ impl Chat {
         let signals = transitions.iter().map(signal).collect();
         // Nobody asks again by himself: what was not heard is found again by a
         // later sweep.
-        if self.inner.hub.signal_surely(signals).await {
-            self.inner.cache.told(transitions).await;
+        match self.inner.hub.signal_surely(signals).await {
+            true => self.inner.cache.told(transitions).await,
+            false => vec![],
         }
     }
 

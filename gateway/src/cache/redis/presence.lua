@@ -1,8 +1,11 @@
 -- Presence of the users of one shard. A user's leases are one JSON value:
---   {"shown": status, "told": status, "leases": {lease: [status, expires, released]}}
+--   {"shown": status, "told": status, "again": time or nothing,
+--    "leases": {lease: [status, expires, released]}}
 -- `shown` is what the leases say; `told` is what the watchers were last told.
 -- While the two differ the user stays due, so that a replica that dies between
--- deciding and telling leaves nobody in the wrong belief.
+-- deciding and telling leaves nobody in the wrong belief. And each change is told
+-- once more, `again`: a replica that tells its own devices at once may hear the
+-- older word of another replica after that, and the last word is to be right.
 --
 -- KEYS: users (hash), due (sorted set: when a user must be looked at next),
 -- sweeper, epoch. ARGV[1]: what to do. Times are milliseconds of Redis' clock.
@@ -44,7 +47,7 @@ end
 
 -- Drops what has run out, writes the user back; true when there is news.
 local function settle(user, state)
-  local next_due
+  local next_due = state.again
   for id, lease in pairs(state.leases) do
     if lease[2] <= now then
       state.leases[id] = nil
@@ -53,7 +56,8 @@ local function settle(user, state)
     end
   end
   state.shown = status(state.leases)
-  local news = state.shown ~= state.told
+  local again = state.again and state.again <= now
+  local news = state.shown ~= state.told or again
   if not next_due and not news then
     redis.call('HDEL', users, user)
     redis.call('ZREM', due, user)
@@ -99,7 +103,12 @@ end
 if act == 'told' then
   for i = 2, #ARGV, 2 do
     local state = load(ARGV[i])
-    state.told = ARGV[i + 1]
+    if state.told ~= ARGV[i + 1] then
+      state.told = ARGV[i + 1]
+      state.again = now + RETELL
+    elseif state.again and state.again <= now then
+      state.again = nil
+    end
     settle(ARGV[i], state)
   end
   return false
