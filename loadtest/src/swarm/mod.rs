@@ -1,0 +1,182 @@
+//! Many devices on one thread: edge-triggered, one shared read buffer, frames
+//! counted where they lie. Every entry of every log is checked against its
+//! place, in every figure.
+
+mod socket;
+mod tally;
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token, net::TcpStream};
+
+use self::socket::Phase;
+pub use self::{
+    socket::{End, Position, Socket},
+    tally::{Acked, Tally, Wrong},
+};
+use crate::{Outcome, rig::User};
+
+/// Devices that connect at the same time.
+const AT_ONCE: usize = 64;
+/// Bytes read at once; most reads are far smaller.
+const SCRATCH: usize = 64 * 1024;
+/// Longer, and something is broken.
+const CONNECTS: Duration = Duration::from_secs(60);
+const SETTLES: Duration = Duration::from_secs(10);
+
+pub struct Swarm {
+    poll: Poll,
+    events: Events,
+    scratch: Vec<u8>,
+    sockets: Vec<Socket>,
+    pub tally: Tally,
+}
+
+impl Swarm {
+    pub fn new() -> Outcome<Self> {
+        Ok(Self {
+            poll: Poll::new()?,
+            events: Events::with_capacity(1024),
+            scratch: vec![0; SCRATCH],
+            sockets: Vec::new(),
+            tally: Tally::new(),
+        })
+    }
+
+    /// Begins to connect; the new socket's number.
+    pub fn open(&mut self, address: SocketAddr, user: &User) -> Outcome<usize> {
+        let mut stream = TcpStream::connect(address)?;
+        let index = self.register(&mut stream)?;
+        self.sockets.push(Socket::connecting(stream, address, &user.access_token));
+        Ok(index)
+    }
+
+    /// Connects again in the place of a socket that has ended: the same device,
+    /// with the positions it had.
+    pub fn reopen(&mut self, index: usize, address: SocketAddr, user: &User) -> Outcome {
+        let mut stream = TcpStream::connect(address)?;
+        self.poll.registry().register(&mut stream, Token(index), INTEREST)?;
+        let mut socket = Socket::connecting(stream, address, &user.access_token);
+        socket.positions = std::mem::take(&mut self.sockets[index].positions);
+        self.sockets[index] = socket;
+        Ok(())
+    }
+
+    /// Takes a socket that hears entries from the beginning, without asking.
+    pub fn adopt(&mut self, stream: std::net::TcpStream, position: Position) -> Outcome<usize> {
+        stream.set_nonblocking(true)?;
+        let mut stream = TcpStream::from_std(stream);
+        let index = self.register(&mut stream)?;
+        self.sockets.push(Socket::live(stream, position));
+        Ok(index)
+    }
+
+    fn register(&mut self, stream: &mut TcpStream) -> Outcome<usize> {
+        let index = self.sockets.len();
+        self.poll.registry().register(stream, Token(index), INTEREST)?;
+        Ok(index)
+    }
+
+    /// Connects all and waits until they are live: their numbers, in order.
+    pub fn connect<'a>(
+        &mut self,
+        devices: impl IntoIterator<Item = (SocketAddr, &'a User)>,
+    ) -> Outcome<Vec<usize>> {
+        let (mut opened, mut settled) = (Vec::new(), 0);
+        let mut devices = devices.into_iter().peekable();
+        self.tally.changed.clear();
+        let end = Instant::now() + CONNECTS;
+        while devices.peek().is_some() || settled < opened.len() {
+            while opened.len() < settled + AT_ONCE
+                && let Some((address, user)) = devices.next()
+            {
+                opened.push(self.open(address, user)?);
+            }
+            self.turn(Duration::from_millis(100))?;
+            for index in std::mem::take(&mut self.tally.changed) {
+                if let Phase::Ended(end) = &self.sockets[index].phase {
+                    return Err(format!("a device could not connect: {end:?}").into());
+                }
+                settled += 1;
+            }
+            if Instant::now() > end {
+                return Err(format!("{settled} of {} devices are live", opened.len()).into());
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Waits for anything to happen, at most this long, and takes all of it.
+    pub fn turn(&mut self, wait: Duration) -> Outcome {
+        match self.poll.poll(&mut self.events, Some(wait)) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error.into()),
+            _ => {}
+        }
+        for event in &self.events {
+            let index = event.token().0;
+            let socket = &mut self.sockets[index];
+            if event.is_writable() {
+                socket.flush();
+            }
+            socket.read(index, &mut self.scratch, &mut self.tally);
+        }
+        Ok(())
+    }
+
+    pub fn send(&mut self, index: usize, frame: &[u8]) {
+        self.sockets[index].send(frame);
+    }
+
+    pub fn socket(&self, index: usize) -> &Socket {
+        &self.sockets[index]
+    }
+
+    /// Stops reading from a socket, with the smallest buffer the system has.
+    pub fn stall(&mut self, index: usize) -> Outcome {
+        let socket = &mut self.sockets[index];
+        socket.stalled = true;
+        socket2::SockRef::from(&socket.stream).set_recv_buffer_size(1)?;
+        Ok(())
+    }
+
+    pub fn close(&mut self, index: usize) {
+        self.sockets[index].end(End::Here, index, &mut self.tally);
+    }
+
+    /// Devices that are live.
+    pub fn live(&self) -> usize {
+        self.sockets.iter().filter(|socket| matches!(socket.phase, Phase::Live)).count()
+    }
+
+    /// Whether a socket has everything that was acknowledged in its
+    /// conversations; how many entries it lacks.
+    fn lacks(&self, socket: &Socket) -> u64 {
+        let lack = |position: &Position| {
+            let top = self.tally.acknowledged(position.conversation)?;
+            u64::try_from(top - position.seq).ok()
+        };
+        socket.positions.iter().filter_map(lack).sum()
+    }
+
+    /// Takes what is still under way, and then the account of what went wrong.
+    pub fn settle(&mut self) -> Outcome<Wrong> {
+        let end = Instant::now() + SETTLES;
+        loop {
+            self.turn(Duration::from_millis(20))?;
+            let listening = self.sockets.iter().filter(|socket| socket.listens());
+            let lacking: u64 = listening.map(|socket| self.lacks(socket)).sum();
+            if lacking == 0 || Instant::now() > end {
+                let mut wrong = self.tally.wrong;
+                wrong.lost += lacking;
+                wrong.doubled += self.tally.written_twice();
+                return Ok(wrong);
+            }
+        }
+    }
+}
+
+const INTEREST: Interest = Interest::READABLE.add(Interest::WRITABLE);
