@@ -20,9 +20,10 @@ pub struct Bench {
     /// What it was built with, for the table
     #[arg(long, value_name = "NAME", default_value = "release")]
     profile: String,
-    /// Only this one
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=16))]
-    figure: Option<u8>,
+    /// Only these, as in 1,2,3
+    #[arg(long, value_name = "N", value_delimiter = ',')]
+    #[arg(value_parser = clap::value_parser!(u8).range(1..=16))]
+    figure: Vec<u8>,
     /// Pairs of each figure
     #[arg(long, value_name = "N", default_value_t = 5)]
     repeats: usize,
@@ -43,9 +44,11 @@ impl Bench {
             .map_err(|why| format!("{}: {why}", self.gateway.display()))?;
         let mut table = self.heading(&output(Command::new(&gateway).arg("version"))?);
         println!("{table}");
-        let plan = Plan { rig: Rig { gateway }, repeats: self.repeats.max(1), short: self.short };
+        let wanted = if self.figure.is_empty() { (1..=16).collect() } else { self.figure.clone() };
+        let repeats = self.repeats.max(1);
+        let plan = Plan { rig: Rig { gateway }, repeats, short: self.short, wanted };
         for (numbers, run) in RUNS {
-            if self.figure.is_some_and(|wanted| !numbers.contains(&wanted)) {
+            if !numbers.iter().any(|number| plan.wants(*number)) {
                 continue;
             }
             let lines = run(&plan).unwrap_or_else(|why| {
@@ -58,7 +61,7 @@ impl Bench {
                 numbers.iter().map(failed).collect()
             });
             for line in lines {
-                if self.figure.is_none_or(|wanted| wanted == line.number) {
+                if plan.wants(line.number) {
                     println!("{line}");
                     table += &format!("{line}\n");
                 }

@@ -59,7 +59,13 @@ pub fn text(payload: &str) -> Vec<u8> {
 pub const PONG: [u8; 6] = [0x8a, 0x80, 0, 0, 0, 0];
 
 /// What is sent into a conversation, with the time of sending in its body.
-pub fn send(id: u64, conversation: Uuid, client_msg_id: Uuid, nanos: u64, padding: &str) -> Vec<u8> {
+pub fn send(
+    id: u64,
+    conversation: Uuid,
+    client_msg_id: Uuid,
+    nanos: u64,
+    padding: &str,
+) -> Vec<u8> {
     text(&format!(
         r#"{{"type":"message.send","id":{id},"payload":{{"conversation_id":"{conversation}","client_msg_id":"{client_msg_id}","body":"{STAMP}{nanos:020} {padding}"}}}}"#
     ))
@@ -82,7 +88,10 @@ pub enum Kind {
     /// Something else that has a place in the log.
     Other(Entry),
     /// A send was committed.
-    Ack { conversation: Uuid, seq: i64 },
+    Ack {
+        conversation: Uuid,
+        seq: i64,
+    },
     Refusal,
     Conversations,
     Ready,

@@ -63,7 +63,7 @@ impl Load {
     pub fn hear(&mut self, swarm: &mut Swarm) -> Vec<usize> {
         let answers = std::mem::take(&mut swarm.tally.answers);
         self.answered += answers.len() as u64;
-        answers.iter().filter_map(|one| self.by_socket.get(&one.socket).copied()).collect()
+        answers.iter().filter_map(|socket| self.by_socket.get(socket).copied()).collect()
     }
 
     /// Each sender has `depth` messages under way: how many were answered in
@@ -87,6 +87,28 @@ impl Load {
         let answered = self.answered - before;
         self.finish(swarm)?;
         Ok(answered)
+    }
+
+    /// Each sender writes so many messages into each of its conversations, one
+    /// after the other.
+    pub fn write(&mut self, swarm: &mut Swarm, each: usize) -> Outcome {
+        let wanted = |sender: &Sender| sender.conversations.len() * each;
+        let mut left: Vec<usize> = self.senders.iter().map(wanted).collect();
+        let mut free: Vec<usize> = (0..self.senders.len()).collect();
+        loop {
+            for sender in free {
+                if left[sender] > 0 {
+                    left[sender] -= 1;
+                    let now = swarm.tally.now();
+                    self.send(swarm, sender, now);
+                }
+            }
+            if self.answered == self.sent {
+                return Ok(());
+            }
+            swarm.turn(Duration::from_millis(100))?;
+            free = self.hear(swarm);
+        }
     }
 
     /// So many messages a second, by the senders in turn, each stamped with the

@@ -82,6 +82,12 @@ impl Measured {
     }
 }
 
+impl Measured {
+    pub fn reaches_floor(&self) -> bool {
+        self.verdict() > Verdict::Miss
+    }
+}
+
 impl Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

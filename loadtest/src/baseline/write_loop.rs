@@ -112,10 +112,6 @@ impl Receivers {
         Ok(Self { run, control, swarm, sockets: sockets as u64 })
     }
 
-    pub fn process(&self) -> u32 {
-        self.run.process
-    }
-
     pub fn cpu(&self) -> Outcome<Cpu> {
         Cpu::of(self.run.process)
     }

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::Plan;
+use super::{Plan, middle, ratios};
 use crate::{
     Outcome,
     baseline::Receivers,
     load::Load,
     proc::Cpu,
     rig::{Cast, Cores, Stage},
-    statistics::Spread,
     swarm::Swarm,
     table::{Grade, Line, Measured, Short},
 };
@@ -46,8 +45,7 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
     let mut swarm = Swarm::new()?;
     let receivers = swarm.connect(stage.users.iter().map(|user| (address, user)))?;
     let mut one = Load::new([(receivers[0], group.clone())]);
-    let mut many =
-        Load::new(receivers[..SENDERS].iter().map(|socket| (*socket, group.clone())));
+    let mut many = Load::new(receivers[..SENDERS].iter().map(|socket| (*socket, group.clone())));
 
     let frame = first_frame(&mut swarm, &mut one)?;
     let mut bare = Receivers::start(RECEIVERS, frame)?;
@@ -65,17 +63,14 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
     wrong += bare.swarm.settle()?;
 
     let rates = |costs: &[Cost]| costs.iter().map(Cost::per_second).collect::<Vec<_>>();
-    let ratios = |ours: &[Cost], theirs: &[Cost]| -> Vec<f64> {
-        ours.iter().zip(theirs).map(|(a, b)| a.per_second() / b.per_second()).collect()
-    };
-    let middle = |values: &[f64]| Short(Spread::of(values).map_or(0.0, |it| it.median));
+    let against = |ours: &[Cost], theirs: &[Cost]| ratios(&rates(ours), &rates(theirs));
     let beside = |ours: &[Cost], theirs: &[Cost]| {
         let (ours, theirs) = (middle(&rates(ours)).0 / 1e3, middle(&rates(theirs)).0 / 1e3);
         format!("{} k against {} k frames of {frame} B per CPU-s", Short(ours), Short(theirs))
     };
     let messages = paced.iter().map(|cost| cost.deliveries).sum::<u64>() / RECEIVERS as u64;
     let user = |costs: &[Cost]| costs.iter().map(Cost::user_micros).collect::<Vec<_>>();
-    let percent = ratios(&paced, &loops).iter().map(|ratio| ratio * 100.0).collect();
+    let percent = against(&paced, &loops).iter().map(|ratio| ratio * 100.0).collect();
     Ok(vec![
         Line {
             number: 1,
@@ -108,7 +103,7 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
             number: 3,
             quantity: "the same saturated, against one frame per write",
             outcome: Ok(Measured {
-                grades: vec![Grade::at_least(ratios(&saturated, &ahead), "×", 5.0, 7.0)],
+                grades: vec![Grade::at_least(against(&saturated, &ahead), "×", 5.0, 7.0)],
                 wrong,
                 beside: beside(&saturated, &ahead),
             }),

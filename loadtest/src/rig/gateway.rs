@@ -44,9 +44,8 @@ impl Gateway {
     /// The sum of the metrics of this name, whatever their labels.
     pub fn figure(&self, name: &str) -> Outcome<f64> {
         let text = self.ask("/metrics")?;
-        let is_meant = |line: &&str| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']))
-        };
+        let is_meant =
+            |line: &&str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with([' ', '{']));
         let values = text.lines().filter(is_meant).filter_map(|line| line.rsplit_once(' '));
         Ok(values.filter_map(|(_, value)| value.parse::<f64>().ok()).sum())
     }

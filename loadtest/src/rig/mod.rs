@@ -103,10 +103,8 @@ impl Rig {
     pub fn stage(&self, cores: Cores, cast: Cast, replicas: usize) -> Outcome<Stage> {
         cores.bind_client()?;
         let (postgres, redis) = (Postgres::start(cores)?, Redis::start(cores)?);
-        let databases = [
-            format!("--database-url={}", postgres.url()),
-            format!("--redis-url={}", redis.url()),
-        ];
+        let databases =
+            [format!("--database-url={}", postgres.url()), format!("--redis-url={}", redis.url())];
         let mut stage = self.prepare(cores, databases)?;
         (stage.postgres, stage.redis) = (Some(postgres), Some(redis));
         stage.fill(cast)?;
@@ -159,7 +157,8 @@ impl Stage {
             format!("--group-size={}", cast.group_size),
             format!("--tokens={}", tokens.display()),
         ];
-        let words: Vec<&str> = ["seed"].into_iter().chain(flags.iter().map(String::as_str)).collect();
+        let words: Vec<&str> =
+            ["seed"].into_iter().chain(flags.iter().map(String::as_str)).collect();
         self.command(&["migrate"])?;
         self.command(&words)?;
         self.users = serde_json::from_slice(&std::fs::read(tokens)?)?;

@@ -13,10 +13,9 @@ use std::{
 
 use mio::{Events, Interest, Poll, Token, net::TcpStream};
 
-use self::socket::Phase;
 pub use self::{
     socket::{End, Position, Socket},
-    tally::{Acked, Tally, Wrong},
+    tally::{Tally, Wrong},
 };
 use crate::{Outcome, rig::User};
 
@@ -86,25 +85,45 @@ impl Swarm {
         &mut self,
         devices: impl IntoIterator<Item = (SocketAddr, &'a User)>,
     ) -> Outcome<Vec<usize>> {
-        let (mut opened, mut settled) = (Vec::new(), 0);
-        let mut devices = devices.into_iter().peekable();
+        let mut devices = devices.into_iter();
+        self.connect_by(|swarm| match devices.next() {
+            Some((address, user)) => swarm.open(address, user).map(Some),
+            None => Ok(None),
+        })
+    }
+
+    /// Likewise, in the places and from the positions that they had.
+    pub fn reconnect(&mut self, address: SocketAddr, users: &[User]) -> Outcome<Vec<usize>> {
+        let mut devices = users.iter().enumerate();
+        self.connect_by(|swarm| match devices.next() {
+            Some((index, user)) => swarm.reopen(index, address, user).map(|()| Some(index)),
+            None => Ok(None),
+        })
+    }
+
+    fn connect_by(
+        &mut self,
+        mut open: impl FnMut(&mut Self) -> Outcome<Option<usize>>,
+    ) -> Outcome<Vec<usize>> {
+        let (mut opened, mut live, mut all_open) = (Vec::new(), 0, false);
         self.tally.changed.clear();
         let end = Instant::now() + CONNECTS;
-        while devices.peek().is_some() || settled < opened.len() {
-            while opened.len() < settled + AT_ONCE
-                && let Some((address, user)) = devices.next()
-            {
-                opened.push(self.open(address, user)?);
+        while !all_open || live < opened.len() {
+            while !all_open && opened.len() < live + AT_ONCE {
+                match open(self)? {
+                    Some(index) => opened.push(index),
+                    None => all_open = true,
+                }
             }
             self.turn(Duration::from_millis(100))?;
             for index in std::mem::take(&mut self.tally.changed) {
-                if let Phase::Ended(end) = &self.sockets[index].phase {
-                    return Err(format!("a device could not connect: {end:?}").into());
+                if let Some(end) = self.sockets[index].ended() {
+                    return Err(format!("a device could not connect: {end}").into());
                 }
-                settled += 1;
+                live += 1;
             }
             if Instant::now() > end {
-                return Err(format!("{settled} of {} devices are live", opened.len()).into());
+                return Err(format!("{live} of {} devices are live", opened.len()).into());
             }
         }
         Ok(opened)
@@ -135,6 +154,20 @@ impl Swarm {
         &self.sockets[index]
     }
 
+    /// Leaves these out of the latencies.
+    pub fn leave_out(&mut self, sockets: &[usize]) {
+        sockets.iter().for_each(|index| self.sockets[*index].sampled = false);
+    }
+
+    /// Takes what happens for a while.
+    pub fn listen(&mut self, time: Duration) -> Outcome {
+        let end = Instant::now() + time;
+        while Instant::now() < end {
+            self.turn(Duration::from_millis(10))?;
+        }
+        Ok(())
+    }
+
     /// Stops reading from a socket, with the smallest buffer the system has.
     pub fn stall(&mut self, index: usize) -> Outcome {
         let socket = &mut self.sockets[index];
@@ -145,11 +178,6 @@ impl Swarm {
 
     pub fn close(&mut self, index: usize) {
         self.sockets[index].end(End::Here, index, &mut self.tally);
-    }
-
-    /// Devices that are live.
-    pub fn live(&self) -> usize {
-        self.sockets.iter().filter(|socket| matches!(socket.phase, Phase::Live)).count()
     }
 
     /// Whether a socket has everything that was acknowledged in its

@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt::{self, Display},
     io::{ErrorKind, Read, Write},
     net::SocketAddr,
     time::Duration,
@@ -46,10 +47,23 @@ pub enum End {
     Lost,
 }
 
+impl Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Here => f.write_str("ended from here"),
+            Self::Later(after) => write!(f, "told to come later: {after:?}"),
+            Self::Closed(code) => write!(f, "closed by the gateway: {code:?}"),
+            Self::Lost => f.write_str("lost"),
+        }
+    }
+}
+
 pub struct Socket {
     pub(super) stream: TcpStream,
     pub(super) phase: Phase,
     pub(super) stalled: bool,
+    /// Its deliveries count for latencies.
+    pub(super) sampled: bool,
     pub(super) positions: Vec<Position>,
     /// The beginning of a frame whose end is not here yet.
     inbox: Vec<u8>,
@@ -89,6 +103,7 @@ impl Socket {
             stream,
             phase,
             stalled: false,
+            sampled: true,
             positions: Vec::new(),
             inbox: Vec::new(),
             outbox: Vec::new(),
@@ -119,20 +134,12 @@ impl Socket {
         matches!(self.phase, Phase::Live) && !self.stalled
     }
 
-    pub fn is_live(&self) -> bool {
-        matches!(self.phase, Phase::Live)
-    }
-
     /// How it ended, if it did.
     pub fn ended(&self) -> Option<&End> {
         match &self.phase {
             Phase::Ended(end) => Some(end),
             _ => None,
         }
-    }
-
-    pub fn positions(&self) -> &[Position] {
-        &self.positions
     }
 
     pub(super) fn send(&mut self, frame: &[u8]) {
@@ -235,7 +242,8 @@ impl Socket {
     fn hear(&mut self, index: usize, text: &[u8], length: usize, tally: &mut Tally) {
         match frame::kind(text) {
             Kind::Message(entry) => {
-                tally.delivery(length, || frame::sent_at(text));
+                let sampled = self.sampled;
+                tally.delivery(length, || if sampled { frame::sent_at(text) } else { None });
                 self.apply(entry, tally);
             }
             Kind::Other(entry) => self.apply(entry, tally),

@@ -9,6 +9,8 @@ use std::{
 
 use uuid::Uuid;
 
+use crate::statistics::percentile;
+
 /// What must not happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wrong {
@@ -48,12 +50,6 @@ impl Display for Wrong {
     }
 }
 
-/// A send that was answered.
-#[derive(Clone, Copy, Debug)]
-pub struct Acked {
-    pub socket: usize,
-}
-
 /// The acknowledged stretch of a log.
 struct Stretch {
     lowest: i64,
@@ -68,14 +64,15 @@ pub struct Tally {
     pub delivered: u64,
     /// Bytes of their frames, with the frames' heads.
     pub bytes: u64,
-    /// Answers nobody has taken note of yet.
-    pub answers: Vec<Acked>,
+    /// Sockets whose sends were answered, once for each, until somebody takes
+    /// note.
+    pub answers: Vec<usize>,
     /// Sockets that became live or ended, likewise.
     pub changed: Vec<usize>,
     /// Of one in so many deliveries the latency is taken; 0 for none.
     pub sample_every: u64,
     /// In milliseconds.
-    pub latencies: Vec<f64>,
+    latencies: Vec<f64>,
     /// What the first refused send was told.
     pub refusal: Option<String>,
     logs: HashMap<Uuid, Stretch>,
@@ -114,7 +111,7 @@ impl Tally {
     }
 
     pub(super) fn acknowledge(&mut self, socket: usize, conversation: Uuid, seq: i64) {
-        self.answers.push(Acked { socket });
+        self.answers.push(socket);
         self.logs
             .entry(conversation)
             .and_modify(|log| {
@@ -126,7 +123,7 @@ impl Tally {
     }
 
     pub(super) fn refuse(&mut self, socket: usize, frame: &[u8]) {
-        self.answers.push(Acked { socket });
+        self.answers.push(socket);
         self.wrong.refused += 1;
         self.refusal.get_or_insert_with(|| String::from_utf8_lossy(frame).into_owned());
     }
@@ -134,6 +131,17 @@ impl Tally {
     /// The highest seq that was acknowledged in a conversation.
     pub(super) fn acknowledged(&self, conversation: Uuid) -> Option<i64> {
         self.logs.get(&conversation).map(|log| log.highest)
+    }
+
+    /// Expects what another swarm was acknowledged.
+    pub fn expect(&mut self, other: &mut Self) {
+        self.logs.extend(other.logs.drain());
+    }
+
+    /// The latency that this share of the samples since the last call did not
+    /// exceed, in milliseconds.
+    pub fn latency(&mut self, share: f64) -> f64 {
+        percentile(&mut std::mem::take(&mut self.latencies), share)
     }
 
     /// Places that were given to no acknowledged message, or to two: while only
