@@ -76,12 +76,11 @@ impl Bench {
         let version = version.split_whitespace().collect::<Vec<_>>().join(" ");
         let short = if self.short { ", short" } else { "" };
         format!(
-            "{version}, {} profile; {}; median of {} ({}){short}; load average {}.\n\
+            "{version}, {} profile; {}; median of {} repeats{short}; load average {}.\n\
              Each line: measured (minimum to maximum) [floor, record].\n",
             self.profile,
             machine(),
             self.repeats,
-            "paired",
             proc::load_average()
         )
     }

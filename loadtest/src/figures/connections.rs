@@ -14,6 +14,8 @@ use crate::{
 /// All are connected once before anything is measured: what connections share
 /// (pools, caches, threads) is not what one of them costs.
 const WARM_UP: usize = 50;
+/// How long the gateway is watched without connections.
+const EMPTY: Duration = Duration::from_secs(4);
 /// From the last frame to the beginning of what counts as idle.
 const SETTLE: Duration = Duration::from_secs(10);
 /// Two pings of each connection; with [`SETTLE`] the minute of figure 4.
@@ -25,7 +27,8 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
     let cast = Cast { users, conversations: users * 10 / 8, group_size: 10 };
     let mut stage = plan.rig.stage(Cores::GatewayAlone, cast, 0)?;
     let idle = if plan.short { IDLE / 2 } else { IDLE };
-    let (mut memory, mut cpu, mut rates, mut wrong) = (vec![], vec![], vec![], Wrong::default());
+    let (mut memory, mut cpu, mut rates) = (vec![], vec![], vec![]);
+    let (mut alone, mut wrong) = (vec![], Wrong::default());
     for _ in 0..plan.repeats {
         stage.gateways.clear();
         stage.add_replica()?;
@@ -34,7 +37,9 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
         let (mut swarm, mut first) = (Swarm::new()?, Swarm::new()?);
         let warm = first.connect(stage.users[..WARM_UP].iter().map(|user| (address, user)))?;
         warm.into_iter().for_each(|index| first.close(index));
-        swarm.listen(Duration::from_secs(2))?;
+        let before = stage.gateway_cpu()?;
+        swarm.listen(EMPTY)?;
+        alone.push((stage.gateway_cpu()? - before).total() * 1e3 / EMPTY.as_secs_f64());
 
         let empty = proc::resident(gateway.process())?;
         let all = swarm.connect(stage.users.iter().map(|user| (address, user)))?;
@@ -73,7 +78,7 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
             5,
             "idle CPU per connection, a ping each 25 s",
             Grade::at_most(cpu, "µs/s", 1.5, 0.9),
-            format!("{users} connections"),
+            format!("{users} connections; without any the gateway takes {} ms/s", middle(&alone)),
         ),
         line(
             6,

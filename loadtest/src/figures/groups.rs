@@ -87,17 +87,17 @@ pub fn whole_system(plan: &Plan) -> Outcome<Vec<Line>> {
     /// What the floor and the record ask for: messages a second, and p99.
     const FLOOR: (f64, f64) = (5_000.0, 50.0);
     const RECORD: (f64, f64) = (8_000.0, 30.0);
+    /// A little more than is asked for: the wait for the last answer counts.
+    const OFFERED: f64 = 1.02;
 
     let stage = plan.rig.stage(Cores::Free, CAST, 1)?;
     let mut groups = Groups::gather(&stage, true)?;
     let most = groups.saturate(plan.window())?;
     let mut at = |rate| -> Outcome<(Vec<f64>, Vec<f64>)> {
-        let runs = (0..plan.repeats).map(|_| groups.pace(rate, plan.window()));
+        let runs = (0..plan.repeats).map(|_| groups.pace(rate * OFFERED, plan.window()));
         Ok(runs.collect::<Outcome<Vec<_>>>()?.into_iter().unzip())
     };
     let grades = |(rates, p99): (Vec<f64>, Vec<f64>)| {
-        // What was offered is never quite reached: the last answer takes time.
-        let rates = rates.into_iter().map(|rate| rate * 1.02).collect();
         vec![
             Grade::at_least(rates, "msg/s", FLOOR.0, RECORD.0),
             Grade::at_most(p99, "ms p99", FLOOR.1, RECORD.1),

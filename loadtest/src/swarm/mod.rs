@@ -24,7 +24,7 @@ const AT_ONCE: usize = 64;
 /// Bytes read at once; most reads are far smaller.
 const SCRATCH: usize = 64 * 1024;
 /// Longer, and something is broken.
-const CONNECTS: Duration = Duration::from_secs(60);
+const CONNECTS: Duration = Duration::from_secs(300);
 const SETTLES: Duration = Duration::from_secs(10);
 
 pub struct Swarm {
