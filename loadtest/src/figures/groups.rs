@@ -40,7 +40,7 @@ impl Groups {
         let devices = stage.users.iter().enumerate().map(|(index, user)| (place(index), user));
         let sockets = swarm.connect(devices)?;
         let groups = groups(stage);
-        let sends = |index: &usize| senders_everywhere || index % replicas == 0;
+        let sends = |index: &usize| senders_everywhere || index.is_multiple_of(replicas);
         let conversations = |index: usize| -> Vec<Uuid> {
             let of_user = stage.users[index].conversations.iter().copied();
             of_user.filter(|id| groups.contains(id)).collect()

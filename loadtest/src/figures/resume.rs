@@ -32,6 +32,8 @@ struct Storm {
     last: f64,
     entries: u64,
     refused: usize,
+    /// The longest that a device was told to wait.
+    wait: f64,
 }
 
 pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
@@ -52,10 +54,11 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
     }
     let of = |part: fn(&Storm) -> f64| storms.iter().map(part).collect::<Vec<_>>();
     let beside = format!(
-        "{devices} devices, {} missed each; p99 {} s, told to come later {}",
+        "{devices} devices, {} missed each; p99 {} s, told to come later {}, by at most {} s",
         Short(middle(&of(|storm| storm.entries as f64)).0 / devices as f64),
         middle(&of(|storm| storm.p99)),
         middle(&of(|storm| storm.refused as f64)),
+        middle(&of(|storm| storm.wait)),
     );
     let grades = vec![Grade::at_most(of(|storm| storm.last), "s", 3.0, 1.5)];
     Ok(vec![Line {
@@ -94,7 +97,7 @@ fn come_back(stage: &Stage, swarm: &mut Swarm) -> Outcome<Storm> {
     let (address, users) = (stage.gateways[0].address, &stage.users);
     let begun = Instant::now();
     let mut waiting: Vec<(Instant, usize)> = (0..users.len()).rev().map(|i| (begun, i)).collect();
-    let (mut took, mut refused) = (Vec::with_capacity(users.len()), 0);
+    let (mut took, mut refused, mut wait) = (Vec::with_capacity(users.len()), 0, 0.0_f64);
     swarm.tally.changed.clear();
     while took.len() < users.len() {
         let now = Instant::now();
@@ -113,7 +116,9 @@ fn come_back(stage: &Stage, swarm: &mut Swarm) -> Outcome<Storm> {
                 Some(End::Later(after)) => {
                     refused += 1;
                     let spread = BACKOFF.mul_f64(index as f64 / users.len() as f64);
-                    waiting.push((Instant::now() + after.unwrap_or(spread), index));
+                    let after = after.unwrap_or(spread);
+                    wait = wait.max(after.as_secs_f64());
+                    waiting.push((Instant::now() + after, index));
                 }
                 Some(end) => return Err(format!("a device could not come back: {end}").into()),
             }
@@ -124,5 +129,5 @@ fn come_back(stage: &Stage, swarm: &mut Swarm) -> Outcome<Storm> {
     }
     let entries = (0..users.len()).map(|index| swarm.socket(index).resumed).sum();
     let last = begun.elapsed().as_secs_f64();
-    Ok(Storm { p99: percentile(&mut took, 0.99), last, entries, refused })
+    Ok(Storm { p99: percentile(&mut took, 0.99), last, entries, refused, wait })
 }

@@ -146,6 +146,8 @@ impl Stage {
     fn command(&self, words: &[&str]) -> Outcome<String> {
         let mut command = Command::new(&self.binary);
         without_settings(&mut command);
+        // Nothing that a command writes is measured.
+        command.env("PGOPTIONS", "-c synchronous_commit=off");
         output(command.args(words).args(&self.settings).arg("--log-level=warn"))
     }
 
