@@ -37,9 +37,9 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
         let (mut swarm, mut first) = (Swarm::new()?, Swarm::new()?);
         let warm = first.connect(stage.users[..WARM_UP].iter().map(|user| (address, user)))?;
         warm.into_iter().for_each(|index| first.close(index));
-        let before = stage.gateway_cpu()?;
+        let before = stage.cpu()?.gateways;
         swarm.listen(EMPTY)?;
-        alone.push((stage.gateway_cpu()? - before).total() * 1e3 / EMPTY.as_secs_f64());
+        alone.push((stage.cpu()?.gateways - before).total() * 1e3 / EMPTY.as_secs_f64());
 
         let empty = proc::resident(gateway.process())?;
         let all = swarm.connect(stage.users.iter().map(|user| (address, user)))?;
@@ -47,9 +47,9 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
         all.iter().for_each(|index| swarm.send(*index, &ping));
         if plan.wants(4) || plan.wants(5) {
             swarm.listen(SETTLE)?;
-            let before = stage.gateway_cpu()?;
+            let before = stage.cpu()?.gateways;
             swarm.listen(idle)?;
-            let spent = stage.gateway_cpu()? - before;
+            let spent = stage.cpu()?.gateways - before;
             cpu.push(spent.total() * 1e6 / idle.as_secs_f64() / users as f64);
             memory.push((proc::resident(gateway.process())? - empty) / users as f64);
         }
@@ -90,7 +90,7 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
 }
 
 fn resume_all(stage: &Stage, swarm: &mut Swarm) -> Outcome<Cpu> {
-    let before = stage.gateway_cpu()?;
+    let before = stage.cpu()?.gateways;
     swarm.reconnect(stage.gateways[0].address, &stage.users)?;
-    Ok(stage.gateway_cpu()? - before)
+    Ok(stage.cpu()?.gateways - before)
 }

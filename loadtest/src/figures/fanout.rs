@@ -52,9 +52,10 @@ pub fn run(plan: &Plan) -> Outcome<Vec<Line>> {
     let (mut paced, mut loops, mut saturated, mut ahead) = (vec![], vec![], vec![], vec![]);
     let mut databases = Cpu::default();
     for _ in 0..plan.repeats {
-        let before = stage.redis_cpu()? + stage.postgres_cpu()?;
+        let before = stage.cpu()?;
         paced.push(one_at_a_time(&stage, &mut swarm, &mut one, plan.window())?);
-        databases = databases + (stage.redis_cpu()? + stage.postgres_cpu()? - before);
+        let spent = stage.cpu()? - before;
+        databases = databases + spent.postgres + spent.redis;
         loops.push(bare_loop(&mut bare, 1, plan.window())?);
         saturated.push(saturate(&stage, &mut swarm, &mut many, plan.window())?);
         ahead.push(bare_loop(&mut bare, WINDOW, plan.window())?);
@@ -138,13 +139,13 @@ fn one_at_a_time(
     load: &mut Load,
     time: Duration,
 ) -> Outcome<Cost> {
-    let (cpu, delivered) = (stage.gateway_cpu()?, swarm.tally.delivered);
+    let (cpu, delivered) = (stage.cpu()?.gateways, swarm.tally.delivered);
     let end = Instant::now() + time;
     while Instant::now() < end {
         deliver(swarm, load)?;
     }
     let deliveries = swarm.tally.delivered - delivered;
-    Ok(Cost { deliveries, cpu: stage.gateway_cpu()? - cpu })
+    Ok(Cost { deliveries, cpu: stage.cpu()?.gateways - cpu })
 }
 
 fn bare_loop(bare: &mut Receivers, window: u64, time: Duration) -> Outcome<Cost> {
@@ -154,7 +155,7 @@ fn bare_loop(bare: &mut Receivers, window: u64, time: Duration) -> Outcome<Cost>
 }
 
 fn saturate(stage: &Stage, swarm: &mut Swarm, load: &mut Load, time: Duration) -> Outcome<Cost> {
-    let (cpu, delivered) = (stage.gateway_cpu()?, swarm.tally.delivered);
+    let (cpu, delivered) = (stage.cpu()?.gateways, swarm.tally.delivered);
     let answered = load.answered();
     load.saturate(swarm, DEPTH, time)?;
     let wanted = delivered + (load.answered() - answered) * RECEIVERS as u64;
@@ -163,5 +164,5 @@ fn saturate(stage: &Stage, swarm: &mut Swarm, load: &mut Load, time: Duration) -
         swarm.turn(Duration::from_millis(10))?;
     }
     let deliveries = swarm.tally.delivered - delivered;
-    Ok(Cost { deliveries, cpu: stage.gateway_cpu()? - cpu })
+    Ok(Cost { deliveries, cpu: stage.cpu()?.gateways - cpu })
 }

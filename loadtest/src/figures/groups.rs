@@ -92,7 +92,10 @@ pub fn whole_system(plan: &Plan) -> Outcome<Vec<Line>> {
 
     let stage = plan.rig.stage(Cores::Free, CAST, 1)?;
     let mut groups = Groups::gather(&stage, true)?;
+    let (cpu, answered) = (stage.cpu()?, groups.load.answered());
     let most = groups.saturate(plan.window())?;
+    let spent = stage.cpu()? - cpu;
+    let shares = spent.shares((groups.load.answered() - answered) as f64);
     let mut at = |rate| -> Outcome<(Vec<f64>, Vec<f64>)> {
         let runs = (0..plan.repeats).map(|_| groups.pace(rate * OFFERED, plan.window()));
         Ok(runs.collect::<Outcome<Vec<_>>>()?.into_iter().unzip())
@@ -110,7 +113,7 @@ pub fn whole_system(plan: &Plan) -> Outcome<Vec<Line>> {
         best = higher;
     }
     best.wrong = groups.swarm.settle()?;
-    best.beside = format!("saturated {} msg/s", Short(most));
+    best.beside = format!("saturated {} msg/s, of {shares} µs each", Short(most));
     let quantity = "groups of ten, everything on two cores";
     Ok(vec![Line { number: 9, quantity, outcome: Ok(best) }])
 }
@@ -124,14 +127,14 @@ pub fn two_replicas(plan: &Plan) -> Outcome<Vec<Line>> {
     groups.swarm.tally.sample_every = 1;
     let (mut p99, mut redis, mut most, mut light) = (vec![], vec![], vec![], vec![]);
     for _ in 0..plan.repeats {
-        let (answered, cpu) = (groups.load.answered(), stage.redis_cpu()?);
+        let (answered, cpu) = (groups.load.answered(), stage.cpu()?.redis);
         most.push(groups.saturate(plan.window())?);
         let messages = (groups.load.answered() - answered) as f64;
-        redis.push((stage.redis_cpu()? - cpu).total() * 1e6 / messages);
-        let cpu = stage.redis_cpu()?;
+        redis.push((stage.cpu()?.redis - cpu).total() * 1e6 / messages);
+        let cpu = stage.cpu()?.redis;
         let rate = middle(&most).0 / 5.0;
         let (rate, slowest) = groups.pace(rate, plan.window())?;
-        light.push((stage.redis_cpu()? - cpu).total() * 1e6 / rate / plan.window().as_secs_f64());
+        light.push((stage.cpu()?.redis - cpu).total() * 1e6 / rate / plan.window().as_secs_f64());
         p99.push(slowest);
     }
     let wrong = groups.swarm.settle()?;
@@ -159,19 +162,21 @@ pub fn two_replicas(plan: &Plan) -> Outcome<Vec<Line>> {
 pub fn more_replicas(plan: &Plan) -> Outcome<Vec<Line>> {
     let mut stage = plan.rig.stage(Cores::Free, CAST, 0)?;
     let (mut rise, mut wrong) = (Vec::new(), Wrong::default());
-    let mut costs = REPLICAS.map(|_| Vec::new());
+    let (mut costs, mut shares) = (REPLICAS.map(|_| Vec::new()), REPLICAS.map(|_| String::new()));
     for _ in 0..plan.repeats {
-        for (cost, replicas) in costs.iter_mut().zip(REPLICAS) {
+        for ((cost, last), replicas) in costs.iter_mut().zip(&mut shares).zip(REPLICAS) {
             stage.gateways.clear();
             for _ in 0..replicas {
                 stage.add_replica()?;
             }
             let mut groups = Groups::gather(&stage, true)?;
             groups.pace(LIGHT, Duration::from_secs(1))?;
-            let (answered, cpu) = (groups.load.answered(), stage.servers_cpu()?);
+            let (answered, cpu) = (groups.load.answered(), stage.cpu()?);
             groups.pace(LIGHT, plan.window() * 2)?;
-            let spent = (stage.servers_cpu()? - cpu).total() * 1e6;
-            cost.push(spent / (groups.load.answered() - answered) as f64);
+            let spent = stage.cpu()? - cpu;
+            let messages = (groups.load.answered() - answered) as f64;
+            cost.push(spent.total() * 1e6 / messages);
+            *last = spent.shares(messages);
             wrong += groups.swarm.settle()?;
         }
         let last = costs.iter().filter_map(|cost| cost.last().copied());
@@ -181,7 +186,8 @@ pub fn more_replicas(plan: &Plan) -> Outcome<Vec<Line>> {
     let told: Vec<String> = REPLICAS
         .iter()
         .zip(&costs)
-        .map(|(replicas, cost)| format!("{} µs at {replicas}", middle(cost)))
+        .zip(&shares)
+        .map(|((n, cost), shares)| format!("{} µs at {n} ({shares})", middle(cost)))
         .collect();
     let beside = format!("all servers {}, {LIGHT} msg/s into groups of ten", told.join(", "));
     let grades = vec![Grade::at_most(rise, "% more", 15.0, 5.0)];

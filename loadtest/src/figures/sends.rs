@@ -7,7 +7,7 @@ use crate::{
     Outcome,
     baseline::commits_per_second,
     load::Load,
-    rig::{Cast, Cores, Postgres, Stage},
+    rig::{Cast, Cores, Postgres, Spent, Stage},
     swarm::{Swarm, Wrong},
     table::{Grade, Line, Measured},
 };
@@ -32,8 +32,8 @@ const VALUES: &str = "gen_random_uuid(), gen_random_uuid(), gen_random_uuid(),
 struct Sent {
     per_second: f64,
     per_commit: f64,
-    /// Of all servers, in microseconds.
-    cpu: f64,
+    messages: f64,
+    spent: Spent,
 }
 
 impl Sent {
@@ -47,12 +47,14 @@ impl Sent {
     ) -> Line {
         let of = |part: fn(&Self) -> f64| sent.iter().map(part).collect::<Vec<_>>();
         let rates = of(|sent| sent.per_second);
+        let messages = sent.iter().map(|sent| sent.messages).sum();
+        let spent = sent.iter().fold(Spent::default(), |all, sent| all + sent.spent);
         let beside = format!(
-            "{} against {} per second, {} a commit, all servers {} µs a message",
+            "{} against {} per second, {} a commit, {} µs a message",
             middle(&rates),
             middle(baseline),
             middle(&of(|sent| sent.per_commit)),
-            middle(&of(|sent| sent.cpu)),
+            spent.shares(messages),
         );
         let grades = vec![Grade::at_least(ratios(&rates, baseline), "×", floor, record)];
         Line { number, quantity, outcome: Ok(Measured { grades, wrong, beside }) }
@@ -128,14 +130,15 @@ fn pairs(
             let commits = gateway.figure("parley_commit_batch_messages_count")?;
             Ok((gateway.figure("parley_commit_batch_messages_sum")?, commits))
         };
-        let (before, cpu) = (counted()?, stage.servers_cpu()?);
+        let (before, cpu) = (counted()?, stage.cpu()?);
         let answered = load.saturate(&mut swarm, depth, plan.window())?;
-        let (after, cpu) = (counted()?, stage.servers_cpu()? - cpu);
+        let (after, spent) = (counted()?, stage.cpu()? - cpu);
         let messages = after.0 - before.0;
         sent.push(Sent {
             per_second: answered as f64 / plan.window().as_secs_f64(),
             per_commit: messages / (after.1 - before.1),
-            cpu: cpu.total() * 1e6 / messages,
+            messages,
+            spent,
         });
         others.push(baseline()?);
     }

@@ -7,6 +7,7 @@ mod postgres;
 mod redis;
 
 use std::{
+    ops::{Add, Sub},
     path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
@@ -22,6 +23,7 @@ use crate::{
     Outcome,
     proc::Cpu,
     servers::run::{self, Run},
+    table::Short,
 };
 
 /// A server may take this long to begin.
@@ -78,6 +80,51 @@ pub struct Cast {
     /// Every fourth one has two members.
     pub conversations: usize,
     pub group_size: usize,
+}
+
+/// CPU time of a system's servers. *Moving cost from one to another saves
+/// nothing*.
+#[derive(Clone, Copy, Default)]
+pub struct Spent {
+    pub gateways: Cpu,
+    pub postgres: Cpu,
+    pub redis: Cpu,
+}
+
+impl Spent {
+    /// In seconds.
+    pub fn total(self) -> f64 {
+        (self.gateways + self.postgres + self.redis).total()
+    }
+
+    /// Who has how much of it, in microseconds per message.
+    pub fn shares(self, messages: f64) -> String {
+        let each = |cpu: Cpu| Short(cpu.total() * 1e6 / messages);
+        let Self { gateways, postgres, redis } = self;
+        format!("gateway {}, Postgres {}, Redis {}", each(gateways), each(postgres), each(redis))
+    }
+}
+
+impl Sub for Spent {
+    type Output = Self;
+    fn sub(self, other: Self) -> Self {
+        Self {
+            gateways: self.gateways - other.gateways,
+            postgres: self.postgres - other.postgres,
+            redis: self.redis - other.redis,
+        }
+    }
+}
+
+impl Add for Spent {
+    type Output = Self;
+    fn add(self, other: Self) -> Self {
+        Self {
+            gateways: self.gateways + other.gateways,
+            postgres: self.postgres + other.postgres,
+            redis: self.redis + other.redis,
+        }
+    }
 }
 
 /// The gateway that is measured, and where its servers keep their files.
@@ -179,22 +226,14 @@ impl Stage {
         Ok(files.into_iter().find(is_database).ok_or("no SQLite file")?)
     }
 
-    pub fn gateway_cpu(&self) -> Outcome<Cpu> {
-        self.gateways.iter().map(|gateway| Cpu::of(gateway.process())).sum()
-    }
-
-    pub fn redis_cpu(&self) -> Outcome<Cpu> {
-        self.redis.as_ref().map_or(Ok(Cpu::default()), |redis| Cpu::of(redis.process()))
-    }
-
-    pub fn postgres_cpu(&self) -> Outcome<Cpu> {
-        let postgres = self.postgres.as_ref();
-        postgres.map_or(Ok(Cpu::default()), |postgres| Cpu::of_family(postgres.process()))
-    }
-
-    /// Of all servers: moving cost from one to another saves nothing.
-    pub fn servers_cpu(&self) -> Outcome<Cpu> {
-        Ok(self.gateway_cpu()? + self.redis_cpu()? + self.postgres_cpu()?)
+    /// What all servers have used since they began.
+    pub fn cpu(&self) -> Outcome<Spent> {
+        let of_all = |gateway: &Gateway| Cpu::of(gateway.process());
+        Ok(Spent {
+            gateways: self.gateways.iter().map(of_all).sum::<Outcome<Cpu>>()?,
+            postgres: self.postgres.as_ref().map_or(Ok(Cpu::default()), Postgres::cpu)?,
+            redis: self.redis.as_ref().map_or(Ok(Cpu::default()), Redis::cpu)?,
+        })
     }
 }
 

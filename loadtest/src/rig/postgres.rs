@@ -11,6 +11,7 @@ use std::{
 use super::{Cores, bound, output, wait_for};
 use crate::{
     Outcome,
+    proc::Cpu,
     servers::{ports, run::Run},
 };
 
@@ -59,8 +60,8 @@ impl Postgres {
         format!("postgres://{SUPERUSER}@127.0.0.1:{}/postgres", self.port)
     }
 
-    pub(super) fn process(&self) -> u32 {
-        self.run.process
+    pub(super) fn cpu(&self) -> Outcome<Cpu> {
+        Cpu::of_family(self.run.process)
     }
 
     /// What `psql` prints, without decoration.

@@ -3,6 +3,7 @@
 use super::{Cores, bound, program, wait_for};
 use crate::{
     Outcome,
+    proc::Cpu,
     servers::{ports, run::Run},
 };
 
@@ -31,7 +32,7 @@ impl Redis {
         format!("redis://127.0.0.1:{}", self.port)
     }
 
-    pub(super) fn process(&self) -> u32 {
-        self.run.process
+    pub(super) fn cpu(&self) -> Outcome<Cpu> {
+        Cpu::of(self.run.process)
     }
 }
