@@ -14,7 +14,6 @@ use std::{
 };
 
 use serde::Deserialize;
-use tempfile::TempDir;
 use uuid::Uuid;
 
 use self::redis::Redis;
@@ -142,7 +141,8 @@ pub struct Stage {
     settings: Vec<String>,
     cores: Cores,
     binary: PathBuf,
-    folder: TempDir,
+    /// Of tokens, keys and an embedded database.
+    place: Run,
 }
 
 impl Rig {
@@ -171,9 +171,10 @@ impl Rig {
     }
 
     fn prepare<const N: usize>(&self, cores: Cores, databases: [String; N]) -> Outcome<Stage> {
-        let folder = tempfile::Builder::new().prefix("parley-bench-").tempdir()?;
-        let data = format!("--data-dir={}", folder.path().display());
-        let keys = format!("--keys-file={}", folder.path().join("keys.json").display());
+        // Nothing runs there, but the folder goes away however this process ends.
+        let place = Run::start("bench", |_, command| _ = command.args(["sleep", "infinity"]));
+        let data = format!("--data-dir={}", place.folder.display());
+        let keys = format!("--keys-file={}", place.folder.join("keys.json").display());
         let stage = Stage {
             gateways: Vec::new(),
             users: Vec::new(),
@@ -182,7 +183,7 @@ impl Rig {
             settings: databases.into_iter().chain([data, keys]).collect(),
             cores,
             binary: self.gateway.clone(),
-            folder,
+            place,
         };
         stage.command(&["keys", "generate"])?;
         Ok(stage)
@@ -199,7 +200,7 @@ impl Stage {
     }
 
     fn fill(&mut self, cast: Cast) -> Outcome {
-        let tokens = self.folder.path().join("tokens.json");
+        let tokens = self.place.folder.join("tokens.json");
         let flags = [
             format!("--users={}", cast.users),
             format!("--conversations={}", cast.conversations),
@@ -221,7 +222,7 @@ impl Stage {
 
     /// The file of an embedded database.
     pub fn sqlite(&self) -> Outcome<PathBuf> {
-        let files = std::fs::read_dir(self.folder.path())?.flatten().map(|entry| entry.path());
+        let files = std::fs::read_dir(&self.place.folder)?.flatten().map(|entry| entry.path());
         let is_database = |path: &PathBuf| path.extension().is_some_and(|it| it == "db");
         Ok(files.into_iter().find(is_database).ok_or("no SQLite file")?)
     }

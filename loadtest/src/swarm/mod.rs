@@ -6,6 +6,7 @@ mod socket;
 mod tally;
 
 use std::{
+    collections::VecDeque,
     io,
     net::SocketAddr,
     time::{Duration, Instant},
@@ -25,6 +26,8 @@ const AT_ONCE: usize = 64;
 const SCRATCH: usize = 64 * 1024;
 /// Longer, and something is broken.
 const CONNECTS: Duration = Duration::from_secs(300);
+/// How long who was refused without a word waits.
+const COME_AGAIN: Duration = Duration::from_secs(1);
 const SETTLES: Duration = Duration::from_secs(10);
 
 pub struct Swarm {
@@ -80,53 +83,54 @@ impl Swarm {
         Ok(index)
     }
 
-    /// Connects all and waits until they are live: their numbers, in order.
+    /// Connects all and waits until they are live: their numbers, in order. Who
+    /// is told to come later does.
     pub fn connect<'a>(
         &mut self,
         devices: impl IntoIterator<Item = (SocketAddr, &'a User)>,
     ) -> Outcome<Vec<usize>> {
-        let mut devices = devices.into_iter();
-        self.connect_by(|swarm| match devices.next() {
-            Some((address, user)) => swarm.open(address, user).map(Some),
-            None => Ok(None),
-        })
+        let (first, devices) = (self.sockets.len(), devices.into_iter().collect::<Vec<_>>());
+        self.bring(first, &devices)?;
+        Ok((first..self.sockets.len()).collect())
     }
 
     /// Likewise, in the places and from the positions that they had.
-    pub fn reconnect(&mut self, address: SocketAddr, users: &[User]) -> Outcome<Vec<usize>> {
-        let mut devices = users.iter().enumerate();
-        self.connect_by(|swarm| match devices.next() {
-            Some((index, user)) => swarm.reopen(index, address, user).map(|()| Some(index)),
-            None => Ok(None),
-        })
+    pub fn reconnect(&mut self, address: SocketAddr, users: &[User]) -> Outcome {
+        self.bring(0, &users.iter().map(|user| (address, user)).collect::<Vec<_>>())
     }
 
-    fn connect_by(
-        &mut self,
-        mut open: impl FnMut(&mut Self) -> Outcome<Option<usize>>,
-    ) -> Outcome<Vec<usize>> {
-        let (mut opened, mut live, mut all_open) = (Vec::new(), 0, false);
+    fn bring(&mut self, first: usize, devices: &[(SocketAddr, &User)]) -> Outcome {
+        let (begun, mut live, mut under_way) = (Instant::now(), 0, 0);
+        let mut waiting: VecDeque<_> = (0..devices.len()).map(|device| (begun, device)).collect();
         self.tally.changed.clear();
-        let end = Instant::now() + CONNECTS;
-        while !all_open || live < opened.len() {
-            while !all_open && opened.len() < live + AT_ONCE {
-                match open(self)? {
-                    Some(index) => opened.push(index),
-                    None => all_open = true,
+        while live < devices.len() {
+            while under_way < AT_ONCE
+                && let Some((_, device)) = waiting.pop_front_if(|(due, _)| *due <= Instant::now())
+            {
+                let (address, user) = devices[device];
+                match first + device {
+                    new if new == self.sockets.len() => drop(self.open(address, user)?),
+                    known => self.reopen(known, address, user)?,
                 }
+                under_way += 1;
             }
-            self.turn(Duration::from_millis(100))?;
+            self.turn(Duration::from_millis(20))?;
             for index in std::mem::take(&mut self.tally.changed) {
-                if let Some(end) = self.sockets[index].ended() {
-                    return Err(format!("a device could not connect: {end}").into());
+                under_way -= 1;
+                match self.sockets[index].ended() {
+                    None => live += 1,
+                    Some(End::Later(after)) => {
+                        let due = Instant::now() + after.unwrap_or(COME_AGAIN);
+                        waiting.push_back((due, index - first));
+                    }
+                    Some(end) => return Err(format!("a device could not connect: {end}").into()),
                 }
-                live += 1;
             }
-            if Instant::now() > end {
-                return Err(format!("{live} of {} devices are live", opened.len()).into());
+            if begun.elapsed() > CONNECTS {
+                return Err(format!("{live} of {} devices are live", devices.len()).into());
             }
         }
-        Ok(opened)
+        Ok(())
     }
 
     /// Waits for anything to happen, at most this long, and takes all of it.
