@@ -30,6 +30,11 @@ build: web/dist/index.html ## Make the release binary, web client inside
 test: ## Run all tests; T=name runs those whose name contains it
 	@tests/run $(T)
 
+.PHONY: bench
+bench: $(if $(GATEWAY),,build) ## Measure beside raw baselines: FIGURE=4 SHORT=1 GATEWAY=file
+	@loadtest/run "$(or $(GATEWAY),$(TARGET)/release/gateway)" "$(or $(PROFILE),release)" \
+	  "$(FIGURE)" "$(SHORT)"
+
 .PHONY: bench-web
 bench-web: web/dist/index.html ## Measure the web client in a browser: switching, arrival, scrolling
 	cargo build --locked --bin gateway

@@ -44,6 +44,7 @@ need_tools() {
       cc) command -v cc >/dev/null || packages+=(build-essential) ;;
       postgres) postgres_bin >/dev/null || packages+=(postgresql) ;;
       redis) command -v redis-server >/dev/null || packages+=(redis-server) ;;
+      sqlite3) command -v sqlite3 >/dev/null || packages+=(sqlite3) ;;
       faketime) command -v faketime >/dev/null || packages+=(faketime) ;;
       haproxy) command -v haproxy >/dev/null || [[ -x /usr/sbin/haproxy ]] || packages+=(haproxy) ;;
       python) python3 -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv) ;;
