@@ -62,7 +62,7 @@ faults-planted: ## The checker must find each of the planted bugs: T=name for on
 
 .PHONY: operations
 operations: ## Walk through the runbook, the dashboards and nginx on real servers
-	cargo build --locked --bin gateway --bin loadtest
+	cargo build --locked --bin gateway
 	tests/operations/run live $(if $(T),-k $(T))
 
 .PHONY: image

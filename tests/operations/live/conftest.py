@@ -1,5 +1,4 @@
-"""Tests with real servers: `tests/operations/run live`, after the gateway and the
-load generator were built."""
+"""Tests with real servers: `tests/operations/run live`, after the gateway was built."""
 
 import os
 import sys
@@ -19,11 +18,6 @@ def binary(name):
     path = target / "debug" / name
     assert path.exists(), f"build first: cargo build --bin {name}"
     return path
-
-
-@pytest.fixture(scope="session")
-def loadtest():
-    return binary("loadtest")
 
 
 @pytest.fixture(scope="module")
