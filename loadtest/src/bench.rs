@@ -55,7 +55,7 @@ impl Bench {
                 let first = why.to_string();
                 let failed = |number: &u8| Line {
                     number: *number,
-                    quantity: "could not be measured",
+                    quantity: "failed",
                     outcome: Err(first.clone()),
                 };
                 numbers.iter().map(failed).collect()

@@ -137,8 +137,8 @@ impl Load {
             swarm.turn(Duration::from_millis(10))?;
             self.hear(swarm);
             if Instant::now() > end {
-                let open = self.sent - self.answered;
-                return Err(format!("{open} of {} sends were never answered", self.sent).into());
+                let (open, sent, wrong) = (self.sent - self.answered, self.sent, swarm.tally.wrong);
+                return Err(format!("{open} of {sent} sends were never answered; {wrong}").into());
             }
         }
         Ok(())

@@ -9,7 +9,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{Plan, middle, ratios};
@@ -32,8 +32,15 @@ const LOGINS: usize = 16;
 const PASSWORD: &str = "parley-load";
 /// Messages a second to the whole group.
 const RATE: f64 = 10.0;
-/// Fills the buffers of who does not read within seconds.
+/// What fills the buffers of who does not read: so many messages of nearly
+/// 16 KiB, more than the 4 MiB that the kernel keeps for one socket.
+const FILL: usize = 300;
 const LONG: usize = 3_900;
+/// The gateway ends a connection that takes nothing for 15 s.
+const ENDED: Duration = Duration::from_secs(30);
+
+/// Connections that the gateway ended because they took nothing.
+const STALLS: &str = "parley_slow_consumer_closes_total";
 
 struct Group {
     swarm: Swarm,
@@ -49,6 +56,14 @@ impl Group {
         let group = members[0].conversations.clone();
         swarm.tally.sample_every = 1;
         Ok(Self { swarm, load: Load::new([(sockets[0], group)]) })
+    }
+
+    /// More than a socket's buffers hold.
+    fn fill_buffers(&mut self) -> Outcome {
+        let usual = std::mem::replace(&mut self.load.padding, "𝄞".repeat(LONG));
+        self.load.write(&mut self.swarm, FILL)?;
+        self.load.padding = usual;
+        self.swarm.listen(Duration::from_secs(1))
     }
 
     /// p99 of the deliveries of this time, in milliseconds.
@@ -82,23 +97,26 @@ pub fn stalled_readers(plan: &Plan) -> Outcome<Vec<Line>> {
     let cast = Cast { users: GROUP, conversations: 1, group_size: GROUP };
     let stage = plan.rig.stage(Cores::GatewayAlone, cast, 1)?;
     let mut group = Group::gather(&stage)?;
-    group.load.padding = "x".repeat(LONG);
-    // The sender is the first; those who stall are the last.
-    let stalled: Vec<usize> = (GROUP - STALLED..GROUP).collect();
-    let address = stage.gateways[0].address;
+    let gateway = &stage.gateways[0];
     let (mut calm, mut disturbed) = (Vec::new(), Vec::new());
-    group.swarm.leave_out(&stalled);
     for _ in 0..plan.repeats {
         calm.push(group.p99(plan.window())?);
-        let lazy = stage.users[stalled[0]..].iter().map(|user| (address, user));
+        let before = gateway.figure(STALLS)?;
+        let lazy = stage.users[GROUP - STALLED..].iter().map(|user| (gateway.address, user));
         let mut others = Swarm::new()?;
-        let lazy = others.connect(lazy)?;
-        for index in lazy {
+        for index in others.connect(lazy)? {
             others.stall(index)?;
         }
-        // Until their buffers are full.
-        group.p99(Duration::from_secs(4))?;
+        group.fill_buffers()?;
         disturbed.push(group.p99(plan.window())?);
+        let begun = Instant::now();
+        while gateway.figure(STALLS)? < before + STALLED as f64 {
+            group.swarm.listen(Duration::from_millis(500))?;
+            if begun.elapsed() > ENDED {
+                let stalled = gateway.figure(STALLS)? - before;
+                return Err(format!("{stalled} of {STALLED} stalled readers stalled").into());
+            }
+        }
     }
     let wrong = group.swarm.settle()?;
     let quantity = "p99 of healthy receivers with 5 % stalled readers, against none";

@@ -205,6 +205,12 @@ impl Swarm {
                 let mut wrong = self.tally.wrong;
                 wrong.lost += lacking;
                 wrong.doubled += self.tally.written_twice();
+                if let Some(refusal) = self.tally.refusal.take() {
+                    eprintln!("The first send that was refused was told {refusal}");
+                }
+                if lacking > 0 {
+                    eprintln!("{lacking} entries had not arrived {} s later", SETTLES.as_secs());
+                }
                 return Ok(wrong);
             }
         }

@@ -258,8 +258,7 @@ impl Socket {
                 self.phase = Phase::Live;
                 tally.changed.push(index);
             }
-            // What a reset leaves out was lost, whatever the reason.
-            Kind::Reset => tally.wrong.lost += 1,
+            Kind::Reset => tally.wrong.reset += 1,
             Kind::Reconnect => {
                 self.told_to_leave = Some(named_time(text, "after_ms").unwrap_or_default());
             }

@@ -17,6 +17,8 @@ pub struct Wrong {
     pub lost: u64,
     pub doubled: u64,
     pub reordered: u64,
+    /// Conversations that a device was told to begin anew.
+    pub reset: u64,
     /// Sends that were answered with an error.
     pub refused: u64,
     /// Connections that ended by themselves.
@@ -34,6 +36,7 @@ impl AddAssign for Wrong {
         self.lost += other.lost;
         self.doubled += other.doubled;
         self.reordered += other.reordered;
+        self.reset += other.reset;
         self.refused += other.refused;
         self.ended += other.ended;
     }
@@ -41,11 +44,11 @@ impl AddAssign for Wrong {
 
 impl Display for Wrong {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { lost, doubled, reordered, refused, ended } = self;
+        let Self { lost, doubled, reordered, reset, refused, ended } = self;
         write!(
             f,
             "WRONG: lost {lost}, doubled {doubled}, out of order {reordered}, \
-             sends refused {refused}, connections ended {ended}"
+             conversations reset {reset}, sends refused {refused}, connections ended {ended}"
         )
     }
 }
