@@ -71,7 +71,7 @@ mod tests {
     #[test]
     fn the_kernel_tells_all_of_it() {
         assert!(resident().is_some_and(|bytes| bytes > 1024 * 1024));
-        let burn = std::hint::black_box((0..5_000_000_u64).fold(0, |sum, n| sum ^ n * n));
+        let burn = std::hint::black_box((0..5_000_000_u64).fold(0, |sum, n| sum ^ (n * n)));
         assert!(cpu_seconds().is_some_and(|seconds| seconds >= 0.0), "{burn}");
     }
 }
