@@ -90,7 +90,10 @@ export function createModel(user: User, auth: Auth) {
       return client.session.phase;
     };
     /** Whether the snapshot has been here once: before that, nothing can be called missing. */
-    const known = createMemo((before) => before || phase().name === 'live', false);
+    const known = createMemo(
+      (before: boolean): boolean => before || phase().name === 'live',
+      false,
+    );
     const chat = (id: string): Chat | undefined => {
       topics.track(topic.chat(id));
       return client.chats.find(id);

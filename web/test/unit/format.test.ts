@@ -4,8 +4,8 @@ import { dayOf, onDay, shortly, timeOf } from '../../src/core/time/format';
 const now = new Date(2026, 10, 25, 15, 30).getTime();
 const at = (month: number, day: number, hour = 12, year = 2026): string =>
   new Date(year, month - 1, day, hour).toISOString();
-const intl = (at: string, style: Intl.DateTimeFormatOptions): string =>
-  new Intl.DateTimeFormat(undefined, style).format(new Date(at));
+const intl = (time: string, style: Intl.DateTimeFormatOptions): string =>
+  new Intl.DateTimeFormat(undefined, style).format(new Date(time));
 
 describe('days', () => {
   it('are told from one another by the reader’s midnight', () => {
