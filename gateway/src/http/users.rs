@@ -86,7 +86,8 @@ pub(super) async fn delete_me(
 ) -> Result<(StatusCode, HeaderMap), Problem> {
     let checked = state.auth.check_password(who, &body.password, "password").await?;
     let AppState { chat, auth, .. } = state.clone();
-    // All of it or nothing, also for who does not wait for the answer.
+    // To its end, also for who does not wait for the answer; what an error
+    // leaves undone, asking again does.
     let deletion = async move {
         chat.leave_groups(who).await?;
         auth.delete_account(&checked).await?;

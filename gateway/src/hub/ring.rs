@@ -235,9 +235,9 @@ impl Drop for Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{ConversationId, Empty, Encoded, ServerFrame};
 
     const SLICE: usize = 64 * 1024;
-    use crate::model::{ConversationId, Empty, Encoded, ServerFrame};
 
     fn chain(length: Seq) -> Vec<Arc<Entry>> {
         let conversation_id = ConversationId::new();
